@@ -1,0 +1,63 @@
+"""Sources of sound: microphones, recordings and standard input → blocks of mono samples, and gaps between them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+
+from edge_asd.audio import Channel
+from edge_asd.capture.address import Files, Microphone, SourceAddress, Stdin, parse_source
+from edge_asd.capture.files import play
+from edge_asd.capture.items import Block, CaptureError, Gap
+from edge_asd.capture.microphone import MicrophoneCapture, MicrophoneInfo, list_microphones
+from edge_asd.capture.stdin import read_stdin
+from edge_asd.capture.watch import SignalFault, SignalWatch
+
+__all__ = [
+    "Block",
+    "Capture",
+    "CaptureError",
+    "Files",
+    "Gap",
+    "Microphone",
+    "MicrophoneInfo",
+    "SignalFault",
+    "SignalWatch",
+    "SourceAddress",
+    "Stdin",
+    "list_microphones",
+    "open_capture",
+    "parse_source",
+]
+
+Capture = Iterable[Block | Gap]
+"""Sound as it comes, until the source ends."""
+
+
+@contextlib.contextmanager
+def open_capture(address: SourceAddress, *, sample_rate: int, channel: Channel = 0) -> Iterator[Capture]:
+    """Open a source, and close it when the context is left.
+
+    Parameters
+    ----------
+    address
+        Where the sound comes from.
+    sample_rate
+        Rate of the samples that are given, in hertz.
+    channel
+        Channel to listen to, counted from 0, or `mix`.
+
+    Raises
+    ------
+    InputError
+        When the source can never be used so: a missing file, an ambiguous name, a channel that is not there.
+    CaptureError
+        When it cannot be used now: a microphone that is not plugged in, or gives nothing.
+    """
+    if isinstance(address, Files):
+        yield play(address, sample_rate=sample_rate, channel=channel)
+    elif isinstance(address, Stdin):
+        yield read_stdin(address, sample_rate=sample_rate, channel=channel)
+    else:
+        with MicrophoneCapture(address.name, sample_rate=sample_rate, channel=channel) as microphone:
+            yield microphone

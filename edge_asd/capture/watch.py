@@ -1,0 +1,65 @@
+"""Whether a microphone's signal is one at all: digital silence, and flat clipping."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+SignalFault = Literal["silent", "clipped"]
+
+SILENCE_S = 5.0
+"""Seconds of samples that do not change after which a signal counts as silent: a live microphone always has noise."""
+CLIPPED_SHARE = 0.2
+"""Share of samples at full scale, in one second, from which a signal counts as clipped flat."""
+_UNCHANGED = 1e-6
+_FULL_SCALE = 0.999
+
+
+class SignalWatch:
+    """Watches a mono stream; however it is cut into blocks, the answer after a sample is the same.
+
+    Parameters
+    ----------
+    sample_rate
+        In hertz.
+    silence_s
+        Seconds after which unchanging samples count as silence.
+    """
+
+    def __init__(self, sample_rate: int, silence_s: float = SILENCE_S) -> None:
+        self._second = sample_rate
+        self._longest_run = silence_s * sample_rate
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        self._last = np.float32(np.inf)
+        self._run = 0
+        self._counted = 0
+        self._full = 0
+        self._clipped = False
+
+    def process(self, samples: NDArray[np.float32]) -> SignalFault | None:
+        """Take samples, shape (n,), and return what is wrong with the signal at their end."""
+        if len(samples):
+            self._count_run(samples)
+            self._count_clipped(samples)
+        if self._run >= self._longest_run:
+            return "silent"
+        return "clipped" if self._clipped else None
+
+    def _count_run(self, samples: NDArray[np.float32]) -> None:
+        changes = np.flatnonzero(np.abs(np.diff(samples, prepend=np.float32(self._last))) > _UNCHANGED)
+        self._run = len(samples) - int(changes[-1]) if len(changes) else self._run + len(samples)
+        self._last = samples[-1]
+
+    def _count_clipped(self, samples: NDArray[np.float32]) -> None:
+        while len(samples):
+            piece, samples = samples[: self._second - self._counted], samples[self._second - self._counted :]
+            self._counted += len(piece)
+            self._full += int((np.abs(piece) >= _FULL_SCALE).sum())
+            if self._counted == self._second:
+                self._clipped = self._full >= CLIPPED_SHARE * self._second
+                self._counted = self._full = 0

@@ -1,0 +1,145 @@
+"""`edge-asd config check`: what a configuration or a recipe means, in words, or the first thing wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from edge_asd.bundle import read_bundle
+from edge_asd.configuration.documents import recognized
+from edge_asd.configuration.firmware_file import load_firmware
+from edge_asd.configuration.loading import load, read_mapping
+from edge_asd.configuration.secrets import read_secret
+from edge_asd.configuration.shapes import tag_of
+from edge_asd.errors import InputError
+from edge_asd.firmware import Decision, Firmware, Mqtt, Source
+from edge_asd.publish.tls import tls_context
+from edge_asd.recipe.graph import Branch, Part, Recipe
+
+
+def check_configuration(path: Path, *, environ: Mapping[str, str] | None = None) -> str:
+    """Check a firmware configuration or a recipe, and say what it means.
+
+    Parameters
+    ----------
+    path
+        The YAML file; which kind it is shows in its outermost keys.
+    environ
+        Environment whose `EDGE_ASD__…` variables override a firmware configuration; none where left out.
+
+    Returns
+    -------
+    str
+        Some lines of text, without a newline at the end.
+
+    Raises
+    ------
+    InputError
+        When anything in the file is wrong, or a bundle, recording, certificate or password file that it names cannot be
+        used.
+    """
+    document = recognized(read_mapping(path), path)
+    if document.record is Firmware:
+        firmware = load_firmware(path, environ=environ)
+        lines = [*_broker_lines(firmware, path), *_source_lines(firmware, path)]
+    else:
+        lines = list(_recipe_lines(load(path, Recipe)))
+    return "\n".join([f"{path}: a {document.title}, nothing wrong with it", *lines])
+
+
+def _broker_lines(firmware: Firmware, path: Path) -> Iterator[str]:
+    mqtt = firmware.mqtt
+    yield _line("device", f"{firmware.device}, topics {mqtt.base_topic}/{firmware.device}/…")
+    yield _line("broker", f"{mqtt.host}, port {mqtt.port}, {_login(mqtt, path)}, {_encryption(mqtt)}")
+    if mqtt.password_file is not None and mqtt.tls is None:
+        yield _line("note", "the password goes over the network in the clear: give mqtt.tls where the broker offers it")
+
+
+def _login(mqtt: Mqtt, path: Path) -> str:
+    if mqtt.username is None:
+        return "no login"
+    if mqtt.password_file is None:
+        return f"as {mqtt.username} without a password"
+    read_secret(Path(mqtt.password_file), f"{path}: mqtt.password_file")
+    return f"as {mqtt.username} with the password in {mqtt.password_file}"
+
+
+def _encryption(mqtt: Mqtt) -> str:
+    if mqtt.tls is None:
+        return "not encrypted"
+    tls_context(mqtt.tls)
+    checked_by = mqtt.tls.ca_file or "the system's certificate authorities"
+    shown = f", shown {mqtt.tls.cert_file}" if mqtt.tls.cert_file else ""
+    return f"encrypted, its certificate checked by {checked_by}{shown}"
+
+
+def _source_lines(firmware: Firmware, path: Path) -> Iterator[str]:
+    for index, source in enumerate(firmware.sources):
+        where = f"{path}: sources[{index}]"
+        channel = "all channels mixed" if source.channel == "mix" else f"channel {source.channel}"
+        yield _line("source", f"{source.name} hears {_origin(source, where)}, {channel}")
+        yield _line("", _judge(source, where))
+        yield _line("", _rule(source.decision))
+
+
+def _origin(source: Source, where: str) -> str:
+    kind, _, rest = source.source.partition(":")
+    recording = Path(rest.partition("?")[0])
+    if kind == "file" and not recording.exists():
+        raise InputError(f"{where}.source", expected="a recording or a folder of them", found=f"no {recording}")
+    names = {"mic": f"the microphone {rest!r}" if rest else "the default microphone", "stdin": "standard input"}
+    return names.get(kind, rest)
+
+
+def _judge(source: Source, where: str) -> str:
+    bundle_path = Path(source.bundle)
+    if not bundle_path.exists():
+        remedy = "make one with 'edge-asd export', or copy it there"
+        raise InputError(f"{where}.bundle", expected="a bundle", found=f"no {bundle_path}", remedy=remedy)
+    bundle = read_bundle(bundle_path)
+    return f"judged by {bundle_path} (recipe {bundle.recipe.name}, SHA-256 {bundle.sha256[:12]}…)"
+
+
+def _rule(decision: Decision) -> str:
+    threshold = "the bundle's threshold" if decision.threshold is None else f"{decision.threshold:g}"
+    return (
+        f"an anomaly begins after {_decisions(decision.enter)} at or above {threshold}, "
+        f"and ends after {_decisions(decision.exit)} well below it"
+    )
+
+
+def _decisions(count: int) -> str:
+    return "1 decision" if count == 1 else f"{count} decisions in a row"
+
+
+def _recipe_lines(recipe: Recipe) -> Iterator[str]:
+    yield _line("recipe", " ".join(f"{recipe.name}: {recipe.description}".split()).removesuffix(":"))
+    yield _line("hears", f"{recipe.sample_rate} Hz, {recipe.horizon.seconds:g} s for each decision")
+    for name, branch in recipe.branches.items():
+        unused = "" if name in recipe.used_branches else " (not used)"
+        yield _line("branch", f"{name}: {_branch(branch)}{unused}")
+    for name, part in recipe.parts.items():
+        yield _line("part", f"{name}: {_part(part)}")
+    probability = recipe.threshold.false_alarm_probability
+    yield _line("threshold", f"{recipe.threshold.rule}, for a false-alarm probability of {probability:g}")
+
+
+def _branch(branch: Branch) -> str:
+    pooling = "" if branch.pooling == "none" else "pooled"
+    model = "" if branch.model is None else _kind(branch.model)
+    patch = f"patches of {branch.patch.frames} frames" if branch.patch.frames > 1 else ""
+    return " → ".join(filter(None, [_kind(branch.front_end), patch, model, pooling]))
+
+
+def _part(part: Part) -> str:
+    switched = "" if part.enabled else " (switched off)"
+    return f"{' + '.join(part.branches)} → {_kind(part.detector)} → {_kind(part.aggregation)}{switched}"
+
+
+def _kind(settings: object) -> str:
+    tag = tag_of(type(settings))  # type: ignore[arg-type]
+    return "" if tag is None else tag[1]
+
+
+def _line(title: str, text: str) -> str:
+    return f"  {title:<10} {text}"

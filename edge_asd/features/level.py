@@ -1,0 +1,59 @@
+"""Level of each frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_asd.features.types import Float32, Reals, read_only
+from edge_asd.recipe.front_ends import Rms
+
+_ROWS = 96
+"""Frames whose squares are held at once."""
+
+
+class Level:
+    """Root mean square of each frame in dB re full scale: 10·log10(max(mean(x²), amin)).
+
+    The mean is `librosa.feature.rms(center=False)` squared, computed in double precision. Samples that are not finite
+    count as 0, and the level is always finite.
+
+    Parameters
+    ----------
+    settings
+        What to compute.
+
+    Attributes
+    ----------
+    frame_length, hop_length : int
+        Samples of a frame, and from one to the next.
+    n_features : int
+        1.
+    """
+
+    def __init__(self, settings: Rms) -> None:
+        self.frame_length = settings.frame_length
+        self.hop_length = settings.hop_length
+        self.n_features = 1
+        self._amin = settings.amin
+        self._squares = np.empty((_ROWS, self.frame_length))
+        self._features = np.empty((_ROWS, 1), np.float32)
+
+    def process(self, frames: Reals) -> Float32:
+        """Compute levels, shape (n, 1), of frames, (n, frame_length); read-only, valid until the next call."""
+        if frames.shape[1] != self.frame_length:
+            raise ValueError(f"a frame should have {self.frame_length} samples, got {frames.shape[1]}")
+        if len(frames) > len(self._features):
+            self._features = np.empty((len(frames), 1), np.float32)
+        for start in range(0, len(frames), _ROWS):
+            chunk = frames[start : start + _ROWS]
+            self._compute_chunk(chunk, self._features[start : start + len(chunk), 0])
+        return read_only(self._features[: len(frames)])
+
+    def _compute_chunk(self, frames: Reals, out: Float32) -> None:
+        squares = self._squares[: len(frames)]
+        np.square(frames, out=squares, dtype=np.float64)
+        means = squares.mean(axis=1)
+        if not np.isfinite(means).all():
+            np.nan_to_num(squares, copy=False, posinf=0.0)
+            means = squares.mean(axis=1)
+        out[:] = 10.0 * np.log10(np.maximum(means, self._amin))

@@ -1,0 +1,73 @@
+"""Writing a file so that a reader, a crash or a full disk never sees half of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from edge_asd.errors import InputError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` to `path`: whole, flushed to the disk, or not at all.
+
+    A temporary file beside `path` is written, synchronized and renamed over it; the folder is synchronized after.
+
+    Raises
+    ------
+    InputError
+        When the folder is missing or not writable, or the disk is full; an existing file is then left as it was.
+    """
+    try:
+        _replace(path, content)
+    except OSError as error:
+        raise InputError(
+            str(path),
+            expected="a place that can be written",
+            found=error.strerror or str(error),
+            remedy="choose another path or make room",
+        ) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_limited(path: Path, limit: int, kind: str) -> bytes:
+    """Read a whole file of at most `limit` bytes.
+
+    Raises
+    ------
+    InputError
+        When `path` is missing, is a folder, cannot be read, or is larger than `limit`. `kind` says what was wanted.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except IsADirectoryError as error:
+        raise InputError(str(path), expected=kind, found="a folder") from error
+    except OSError as error:
+        raise InputError(str(path), expected=kind, found=error.strerror or str(error)) from error
+    if len(content) > limit:
+        raise InputError(str(path), expected=f"{kind} of at most {limit:,} bytes", found="a larger file")
+    return content

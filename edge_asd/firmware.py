@@ -1,0 +1,134 @@
+"""Typed settings of a firmware configuration: what one device listens to and whom it tells."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from edge_asd.settings import Identifier, NonNegativeFloat, Port, PositiveFloat, PositiveInt, Settings, Text
+
+# (?!\n) because Python's $ also matches before a newline at the end.
+Host = Annotated[
+    str,
+    Meta(
+        pattern=r"^([A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9._-]+)?)(?!\n)$",
+        description="a host name or an address alone, such as broker.local",
+    ),
+]
+TopicPath = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*(?!\n)$",
+        description="letters, digits, '_' or '-', with '/' between the parts",
+    ),
+]
+Origin = Annotated[
+    str,
+    Meta(pattern=r"^(mic|mic:.+|file:.+|stdin)(?!\n)$", description="'mic', 'mic:NAME', 'file:PATH' or 'stdin'"),
+]
+
+
+class Tls(Settings):
+    """Encryption and certificates of the connection to the broker."""
+
+    ca_file: Text | None = None
+    """Certificate authority that signed the broker's certificate (PEM); the system's own where left out."""
+    cert_file: Text | None = None
+    """This device's client certificate (PEM)."""
+    key_file: Text | None = None
+    """Private key of the client certificate (PEM)."""
+
+    def __post_init__(self) -> None:
+        if (self.cert_file is None) != (self.key_file is None):
+            missing = "cert_file" if self.cert_file is None else "key_file"
+            raise ValueError(f"cert_file and key_file belong together, found no {missing}; give both or neither")
+
+
+class Mqtt(Settings):
+    """The plant's MQTT broker."""
+
+    host: Host
+    """Name or address of the broker."""
+    port: Port = 1883
+    """TCP port; 8883 is usual with TLS."""
+    username: Text | None = None
+    """Name to log in with."""
+    password_file: Text | None = None
+    """File that holds the password, so that no secret stands in the configuration."""
+    tls: Tls | None = None
+    """Encryption; left out, the connection is plain. `{}` takes the system's certificate authorities."""
+    base_topic: TopicPath = "edge-asd"
+    """First part of every topic; the device's id follows it."""
+    keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 30
+    """Seconds between signs of life; the broker publishes the last will after one and a half times this."""
+    reconnect_max_s: Annotated[int, Meta(ge=1, le=3600)] = 120
+    """Longest wait between two attempts to connect, in seconds."""
+
+    def __post_init__(self) -> None:
+        if self.password_file is not None and self.username is None:
+            raise ValueError("password_file goes with a username, found none; add 'username: …' beside it")
+
+
+class Decision(Settings):
+    """How scores become a verdict."""
+
+    threshold: float | None = None
+    """Score from which a machine counts as anomalous; the bundle's own calibrated one where left out."""
+    enter: PositiveInt = 1
+    """Decisions in a row at or above the threshold before an anomaly begins."""
+    exit: PositiveInt = 3
+    """Decisions in a row below the exit level before an anomaly ends."""
+    exit_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.8
+    """Exit level, as a share of the way from the bundle's typical normal score up to the threshold."""
+
+
+class Source(Settings):
+    """One machine: where its sound comes from and which bundle judges it."""
+
+    name: Identifier
+    """Id of the source; a part of its topics."""
+    bundle: Text
+    """Bundle file, relative to the configuration file."""
+    source: Origin
+    """Where the sound comes from: `mic`, `mic:NAME`, `file:PATH` (a recording or a folder, relative to the
+    configuration file; `?speed=max` after it for as fast as possible) or `stdin`."""
+    channel: Annotated[int, Meta(ge=0)] | Literal["mix"] = 0
+    """Channel to listen to, counted from 0, or `mix` for the mean of all."""
+    decision: Decision = msgspec.field(default_factory=Decision)
+    """How this machine's scores become a verdict."""
+
+
+class Log(Settings):
+    """What the daemon writes to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least important kind of line that is written."""
+
+
+class Firmware(Settings):
+    """The whole configuration of one device."""
+
+    device: Identifier
+    """Id of the device: part of its topics, and its MQTT client id."""
+    mqtt: Mqtt
+    """The plant's MQTT broker."""
+    sources: Annotated[list[Source], Meta(min_length=1)]
+    """The machines this device listens to."""
+    threads: Annotated[int, Meta(ge=1, le=16)] = 1
+    """Threads of each TFLite interpreter."""
+    health_interval_s: PositiveFloat = 30.0
+    """Seconds between two health messages."""
+    state_interval_s: NonNegativeFloat = 10.0
+    """Least seconds between two state messages of a source whose verdict does not change."""
+    log: Log = msgspec.field(default_factory=Log)
+    """Log output."""
+
+    def __post_init__(self) -> None:
+        names = [source.name for source in self.sources]
+        doubles = sorted({name for name in names if names.count(name) > 1})
+        if doubles:
+            raise ValueError(f"sources: expected a name of its own for each, found {', '.join(doubles)} more than once")
+        if sum(source.source == "stdin" for source in self.sources) > 1:
+            raise ValueError("sources: expected at most one that reads stdin, found several")

@@ -1,0 +1,117 @@
+"""The golden self-test: a stretch of sound inside the bundle, and what every stage made of it at export.
+
+Whoever holds the bundle recomputes each stage and sees how far this machine, its NumPy and its TFLite interpreter
+deviate from the ones that the detectors were fitted with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asd.bundle import Bundle, arrays_under
+from edge_asd.errors import CheckFailedError, InputError
+from edge_asd.pipeline import Joiner, Judge, Rows
+from edge_asd.recipe.graph import Recipe
+
+_PATCHES_KEPT = 64
+_FULL_SCALE = 32768.0
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+
+class Deviation(NamedTuple):
+    """How far one stage is from what it was at export."""
+
+    stage: str
+    """Name of the stage."""
+    largest: float
+    """Largest absolute difference, divided by the largest expected magnitude where that is above 1."""
+    tolerance: float
+    """Largest deviation that is accepted."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the deviation is within tolerance; NaN is not."""
+        return self.largest <= self.tolerance
+
+
+def to_pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return samples in [−1, 1) as 16-bit integers, the form they have in a bundle."""
+    return np.asarray(np.clip(np.rint(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1), np.int16)
+
+
+def compute_stages(
+    recipe: Recipe, arrays: Arrays, networks: Mapping[str, bytes], pcm: NDArray[np.int16], *, threads: int, where: str
+) -> dict[str, NDArray[np.float64]]:
+    """Return what each stage makes of one horizon of sound, by stage name."""
+    samples = pcm.astype(np.float32) / np.float32(_FULL_SCALE)
+    _, patches = next(Rows(recipe.without_models(), {}, where=where).process(samples))
+    stages = {f"patches/{name}": values[:_PATCHES_KEPT].astype(np.float64) for name, values in patches.items()}
+    end, rows = next(Rows(recipe, networks, threads=threads, where=where).process(samples))
+    stages |= {f"rows/{name}": values.astype(np.float64) for name, values in rows.items()}
+    judge = Judge(recipe, arrays, where=where)
+    features = judge.features(rows)
+    stages |= {f"features/{name}": values for name, values in features.items()}
+    scores = judge.part_scores(features)
+    stages |= {f"parts/{name}": np.array([value]) for name, value in scores.items()}
+    stages["score"] = np.array([Joiner(recipe, arrays, where=where).score(scores, end).value])
+    return stages
+
+
+def check(bundle: Bundle, *, threads: int = 1) -> list[Deviation]:
+    """Recompute every golden stage of a bundle on this machine.
+
+    Raises
+    ------
+    InputError
+        When the bundle's golden arrays do not fit its recipe.
+    """
+    golden = arrays_under(bundle.arrays, "golden")
+    pcm = golden.pop("samples", None)
+    needed = bundle.recipe.horizon_samples
+    if pcm is None or pcm.dtype != np.int16 or pcm.shape != (needed,):
+        raise InputError(
+            f"{bundle.where}: golden/samples", expected=f"{needed} samples of 16 bits", found="something else"
+        )
+    found = compute_stages(
+        bundle.recipe, bundle.arrays, bundle.networks, pcm.astype(np.int16), threads=threads, where=bundle.where
+    )
+    if set(found) != set(golden):
+        raise InputError(f"{bundle.where}: golden", expected=f"stages {sorted(found)}", found=f"{sorted(golden)}")
+    return [
+        Deviation(
+            stage, _deviation(found[stage], golden[stage]), bundle.manifest.tolerances.get(stage.split("/")[0], 0.0)
+        )
+        for stage in found
+    ]
+
+
+def require(bundle: Bundle, *, threads: int = 1) -> None:
+    """Run the self-test, and refuse a bundle that does not give its own scores on this machine.
+
+    Raises
+    ------
+    CheckFailedError
+        When a stage deviates by more than its tolerance.
+    """
+    failed = [deviation for deviation in check(bundle, threads=threads) if not deviation.holds]
+    if failed:
+        worst = failed[0]
+        record = next(iter(bundle.manifest.networks.values()), None)
+        made_by = f", made with {record.interpreter} {record.interpreter_version}" if record else ""
+        raise CheckFailedError(
+            f"{bundle.where}: expected stage {worst.stage} within {worst.tolerance:g} of its golden values{made_by}, "
+            f"found a deviation of {worst.largest:.3g}; use the interpreter it was made with, or export with this one"
+        )
+
+
+def _deviation(found: NDArray[np.float64], expected: NDArray[np.generic]) -> float:
+    if found.shape != expected.shape:
+        return float("inf")
+    values = expected.astype(np.float64)
+    magnitude = max(1.0, float(np.abs(values).max(initial=0.0)))
+    return float(np.abs(found - values).max(initial=0.0)) / magnitude

@@ -1,0 +1,316 @@
+"""The signal's way through one bundle: samples → frames → features → patches → rows → scores.
+
+`Rows` is the half that needs no fitting but the nets': sound in, the rows of every branch out, one set per decision.
+`Judge` is the fitted half: rows in, the score of each part out. `Joiner` makes one calibrated score of them. `Pipeline`
+is all three. The export tool fits each on what the one before gives, so that a detector never sees other rows than the
+device's own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asd.bundle import Bundle, arrays_under
+from edge_asd.detector import build_detector
+from edge_asd.embedding import build_embedder
+from edge_asd.errors import InputError
+from edge_asd.features import SegmentFrontEnd, StreamFrontEnd, build_front_end
+from edge_asd.frames import Framer, History
+from edge_asd.pooling import aggregate, pool
+from edge_asd.recipe.front_ends import FrontEnd
+from edge_asd.recipe.graph import Branch, Part, Recipe
+from edge_asd.tail import build_tail, join_tails
+from edge_asd.transform import build_transform
+
+_LN10 = math.log(10.0)
+_LEAST_SCORE = 1e-12
+"""What a score of 0 counts as on a logarithmic scale."""
+
+RowSet = dict[str, NDArray[np.float32]]
+"""The rows of one horizon by branch, each of shape (n, d)."""
+
+
+class Score(NamedTuple):
+    """What one horizon of sound was found to be."""
+
+    end: int
+    """Sample at which the horizon ends, counted from the start of the stream."""
+    value: float
+    """The joint score: higher is more anomalous."""
+    parts: dict[str, float]
+    """−log10 of each part's tail probability: 3 is reached by one normal horizon in a thousand."""
+
+
+class Pipeline:
+    """Sound → scores, with one bundle.
+
+    However the sound is cut into blocks, the scores are the same.
+
+    Raises
+    ------
+    InputError
+        When an array or a net of the bundle does not fit its recipe.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+        self._rows = Rows(bundle.recipe, bundle.networks, threads=threads, where=bundle.where)
+        self._judge = Judge(bundle.recipe, bundle.arrays, where=bundle.where)
+        self._joiner = Joiner(bundle.recipe, bundle.arrays, where=bundle.where)
+
+    def process(self, samples: NDArray[np.float32]) -> Iterator[Score]:
+        """Take samples, shape (n,), mono at the recipe's rate, and give a score for each decision that falls due."""
+        for end, rows in self._rows.process(samples):
+            yield self._joiner.score(self._judge.part_scores(self._judge.features(rows)), end)
+
+    def gap(self, lost: int | None = None) -> None:
+        """Say that `lost` samples are missing here, or an unknown number."""
+        self._rows.gap(lost)
+
+    def reset(self) -> None:
+        """Start afresh at sample 0."""
+        self._rows.reset()
+
+
+class Rows:
+    """Sound → the rows of every branch, one set for each decision.
+
+    The first decision falls due when one horizon of sound was heard, the next ones a hop later each. At a decision
+    every branch gives its latest rows: as many as one horizon holds.
+
+    Parameters
+    ----------
+    recipe
+        What to compute.
+    networks
+        TFLite files by `branches/NAME`.
+    threads
+        Threads of each interpreter.
+    where
+        How errors name the bundle.
+    """
+
+    def __init__(self, recipe: Recipe, networks: Mapping[str, bytes], *, threads: int = 1, where: str) -> None:
+        self._horizon, self._hop = recipe.horizon_samples, recipe.hop_samples
+        self._streams = [
+            FrontStream(branches[0][1].front_end, dict(branches), recipe, networks, threads, where)
+            for branches in _sharing_a_front_end(recipe)
+        ]
+        self._end = 0
+        self._missing = self._horizon
+
+    def process(self, samples: NDArray[np.float32]) -> Iterator[tuple[int, RowSet]]:
+        """Take samples, and give the end and the rows of each horizon that falls due.
+
+        The rows are views that hold until the next step.
+        """
+        while len(samples):
+            piece, samples = samples[: self._missing], samples[self._missing :]
+            for stream in self._streams:
+                stream.process(piece)
+            self._end += len(piece)
+            self._missing -= len(piece)
+            if self._missing == 0:
+                self._missing = self._hop
+                yield self._end, {name: rows for stream in self._streams for name, rows in stream.latest()}
+
+    def gap(self, lost: int | None = None) -> None:
+        """Say that sound is missing here: no frame joins what stands on its two sides.
+
+        A gap shorter than the hop leaves the horizon as it is; after a longer or unknown one it fills up afresh.
+        """
+        self._end += lost or 0
+        brief = lost is not None and lost < self._hop
+        for stream in self._streams:
+            stream.gap(forget=not brief)
+        if not brief:
+            self._missing = self._horizon
+
+    def reset(self) -> None:
+        """Start afresh at sample 0."""
+        self._end = 0
+        self.gap()
+
+
+class FrontStream:
+    """One front end, and the branches that share it.
+
+    A front end without padding works on frames of one grid, which the branches cut into patches. One that takes whole
+    segments gives a patch for each, because its padding belongs to the segment.
+    """
+
+    def __init__(
+        self,
+        settings: FrontEnd,
+        branches: Mapping[str, Branch],
+        recipe: Recipe,
+        networks: Mapping[str, bytes],
+        threads: int,
+        where: str,
+    ) -> None:
+        self._front_end = front_end = build_front_end(settings, recipe.sample_rate)
+        if isinstance(front_end, SegmentFrontEnd):
+            hop = next(iter(branches.values())).patch.segment_hop or front_end.segment_length
+            self._framer = Framer(front_end.segment_length, hop, chunk=1)
+        else:
+            self._framer = Framer(front_end.frame_length, front_end.hop_length)
+        frames = _count(recipe.horizon_samples, self._framer)
+        self._branches: dict[str, PatchStream] = {}
+        for name, branch in branches.items():
+            network = networks.get(f"branches/{name}")
+            self._branches[name] = PatchStream(branch, front_end, frames, network, threads, f"{where}: branches.{name}")
+
+    def process(self, samples: NDArray[np.float32]) -> None:
+        """Take samples, and pass on what they complete."""
+        if isinstance(self._front_end, SegmentFrontEnd):
+            for segments in self._framer.process(samples):
+                features = self._front_end.process(segments[0])
+                for branch in self._branches.values():
+                    branch.embed(features[np.newaxis])
+        else:
+            for frames in self._framer.process(samples):
+                features = self._front_end.process(frames)
+                for branch in self._branches.values():
+                    branch.process(features)
+
+    def latest(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """Give each branch's latest rows."""
+        return ((name, branch.latest()) for name, branch in self._branches.items())
+
+    def gap(self, *, forget: bool) -> None:
+        """Let nothing reach across this point; `forget` the rows before it too."""
+        self._framer.gap()
+        for branch in self._branches.values():
+            branch.gap(forget=forget)
+
+
+class PatchStream:
+    """One branch after its front end: frames of features → patches → the rows of the latest horizon."""
+
+    def __init__(
+        self,
+        branch: Branch,
+        front_end: StreamFrontEnd | SegmentFrontEnd,
+        frames: int,
+        network: bytes | None,
+        threads: int,
+        where: str,
+    ) -> None:
+        bands = front_end.n_features
+        segmented = isinstance(front_end, SegmentFrontEnd)
+        length = front_end.n_frames if isinstance(front_end, SegmentFrontEnd) else branch.patch.frames
+        self._patcher = Framer(branch.patch.frames, branch.patch.hop, row_shape=(bands,))
+        self._count = frames if segmented else _count(frames, self._patcher)
+        if self._count < 1:
+            raise InputError(
+                where,
+                expected="a horizon that holds a patch",
+                found=f"one of {max(frames, 0)} frames for a patch of {length}",
+                remedy="lengthen horizon.seconds",
+            )
+        self._remove_level = branch.patch.level == "remove"
+        self._embedder = build_embedder(branch.model, network, frames=length, bands=bands, threads=threads, where=where)
+        self._history = History(self._count, row_shape=(self._embedder.n_features,))
+
+    def process(self, features: NDArray[np.float32]) -> None:
+        """Take frames of features, shape (n, bands), and embed the patches that they complete."""
+        for patches in self._patcher.process(features):
+            self.embed(patches)
+
+    def embed(self, patches: NDArray[np.float32]) -> None:
+        """Take patches, shape (n, frames, bands), and keep their rows."""
+        if self._remove_level:
+            patches = patches - patches.mean(axis=(1, 2), keepdims=True)
+        self._history.append(self._embedder.process(patches))
+
+    def latest(self) -> NDArray[np.float32]:
+        """Return as many of the latest rows as a horizon holds, or fewer just after a brief gap; shape (n, d)."""
+        return self._history.latest(min(self._count, len(self._history)))
+
+    def gap(self, *, forget: bool) -> None:
+        """Let no patch reach across this point; `forget` the rows before it too."""
+        self._patcher.gap()
+        if forget:
+            self._history.clear()
+
+
+class Judge:
+    """The rows of a horizon → the score of each part: the fitted half of a recipe, before anything is calibrated.
+
+    Parameters
+    ----------
+    recipe
+        What was fitted.
+    arrays
+        The fitted arrays: `branches/NAME/transform/…` and `parts/NAME/detector/…`.
+    where
+        How errors name the bundle.
+    """
+
+    def __init__(self, recipe: Recipe, arrays: Mapping[str, NDArray[np.generic]], *, where: str) -> None:
+        self._branches = recipe.used_branches
+        self._parts = recipe.enabled_parts
+        self._transforms = {
+            name: build_transform(arrays_under(arrays, f"branches/{name}/transform"), f"{where}: branches.{name}")
+            for name in self._branches
+        }
+        self._detectors = {
+            name: build_detector(
+                part.detector, arrays_under(arrays, f"parts/{name}/detector"), f"{where}: parts.{name}"
+            )
+            for name, part in self._parts.items()
+        }
+
+    def features(self, rows: RowSet) -> dict[str, NDArray[np.float64]]:
+        """Pool and transform the rows of each branch."""
+        return {
+            name: self._transforms[name].apply(pool(rows[name].astype(np.float64), branch.pooling))
+            for name, branch in self._branches.items()
+        }
+
+    def part_scores(self, features: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
+        """Return each part's own score, in its detector's unit or the logarithm of it."""
+        return {name: self._part_score(name, part, features) for name, part in self._parts.items()}
+
+    def _part_score(self, name: str, part: Part, features: Mapping[str, NDArray[np.float64]]) -> float:
+        score = aggregate(self._detectors[name].score(side_by_side(part, features)), part.aggregation)
+        return score if part.scale == "linear" else math.log(max(score, _LEAST_SCORE))
+
+
+class Joiner:
+    """The scores of the parts → one joint score, through the calibrated tail of each, `parts/NAME/tail/…`."""
+
+    def __init__(self, recipe: Recipe, arrays: Mapping[str, NDArray[np.generic]], *, where: str) -> None:
+        self._single = recipe.join == "none"
+        self._tails = {
+            name: build_tail(arrays_under(arrays, f"parts/{name}/tail"), f"{where}: parts.{name}")
+            for name in recipe.enabled_parts
+        }
+
+    def score(self, part_scores: Mapping[str, float], end: int) -> Score:
+        """Join the scores of the parts for the horizon that ends at sample `end`."""
+        tails = {name: self._tails[name].log_probability(score) for name, score in part_scores.items()}
+        value = next(iter(part_scores.values())) if self._single else join_tails(list(tails.values()))
+        return Score(end, value, {name: -log_probability / _LN10 for name, log_probability in tails.items()})
+
+
+def side_by_side(part: Part, features: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Join the features of a part's branches into its rows, shape (n, d)."""
+    if len(part.branches) == 1:
+        return features[part.branches[0]]
+    return np.concatenate([features[name] for name in part.branches], axis=1)
+
+
+def _sharing_a_front_end(recipe: Recipe) -> list[list[tuple[str, Branch]]]:
+    groups: dict[tuple[FrontEnd, int | None], list[tuple[str, Branch]]] = {}
+    for name, branch in recipe.used_branches.items():
+        groups.setdefault((branch.front_end, branch.patch.segment_hop), []).append((name, branch))
+    return list(groups.values())
+
+
+def _count(rows: int, framer: Framer) -> int:
+    return 1 + (rows - framer.length) // framer.hop

@@ -1,0 +1,32 @@
+"""Telling the plant: topics, payloads and the MQTT client, as the contract has them."""
+
+from edge_asd.publish.client import Publisher, Statistics
+from edge_asd.publish.payloads import (
+    Band,
+    BundleReference,
+    Clip,
+    Event,
+    Health,
+    Info,
+    SourceHealth,
+    SourceInfo,
+    State,
+    payload_schemas,
+    without_secrets,
+)
+
+__all__ = [
+    "Band",
+    "BundleReference",
+    "Clip",
+    "Event",
+    "Health",
+    "Info",
+    "Publisher",
+    "SourceHealth",
+    "SourceInfo",
+    "State",
+    "Statistics",
+    "payload_schemas",
+    "without_secrets",
+]

@@ -1,0 +1,320 @@
+"""The one thread that talks to the broker: it connects, sends, counts acknowledgements and comes back.
+
+Everything that happens (a connection, a loss, an acknowledgement, something new to send, the wish to stop) arrives as a
+report in one queue, and this thread alone acts on it; so none of its state needs a lock, and nobody else ever waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from edge_asd.publish import reasons
+from edge_asd.publish.board import Board, Notice
+from edge_asd.publish.clock import rfc3339
+from edge_asd.publish.dispatch import Dispatcher
+from edge_asd.publish.outbox import Outbox
+from edge_asd.publish.pacing import Backoff, Flapping
+from edge_asd.publish.payloads import Broker
+from edge_asd.publish.session import (
+    Acknowledged,
+    Connected,
+    Login,
+    Lost,
+    Opened,
+    Refused,
+    Report,
+    Session,
+    Unreachable,
+    Version,
+)
+from edge_asd.publish.topics import Topics
+
+_log = logging.getLogger(__name__)
+
+_LOOK_AROUND_S = 1.0
+_STABLE_S = 10.0
+_SPARE_S = 5.0
+_REPEAT_S = 600.0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for what, in seconds."""
+
+    reach_s: float = 30.0
+    """For the broker's machine to be found and reached."""
+    answer_s: float = 10.0
+    """For the broker's answer to a connection, once its machine is reached."""
+    acknowledgement_s: float = 60.0
+    """For the acknowledgement of a message, before the connection is taken for dead."""
+    refused_s: float = 60.0
+    """Before events that the broker refused are tried again."""
+
+
+@dataclass(frozen=True)
+class _Wake:
+    """There is something to send."""
+
+
+@dataclass(frozen=True)
+class _Stop:
+    """Come to an end."""
+
+    notice: Notice
+    """Last word, if connected."""
+    deadline: float
+    """Monotonic time."""
+
+
+class Courier:
+    """Carries notices and events to the broker until it is stopped.
+
+    Parameters
+    ----------
+    login
+        Whom to connect to, and as whom.
+    topics
+        The device's topics.
+    board, outbox
+        Where notices and events wait.
+    backoff
+        Waits between attempts to connect.
+    patience
+        Time limits.
+    version
+        MQTT version to speak; found out where None: 5 where the broker has it, for only then it tells what it refuses.
+    """
+
+    def __init__(
+        self,
+        *,
+        login: Login,
+        topics: Topics,
+        board: Board,
+        outbox: Outbox,
+        backoff: Backoff,
+        patience: Patience,
+        version: Version | None = None,
+    ) -> None:
+        self._login = login
+        self._board = board
+        self._outbox = outbox
+        self._backoff = backoff
+        self._patience = patience
+        self._dispatcher = Dispatcher(topics, board, outbox, patience.refused_s)
+        self._reports: queue.SimpleQueue[Report | _Wake | _Stop] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="mqtt-courier", daemon=True)
+        self._awake = False
+        self._flapping = Flapping()
+        self._session: Session | None = None
+        self._since = 0.0
+        self._attempt_at = 0.0
+        self._opened = False
+        self._settled = version
+        self._guess: Version = "5"
+        self._told: dict[str, float] = {}
+        self._stop: _Stop | None = None
+        self.online = threading.Event()
+        """Set while the broker has accepted the connection."""
+        self.figures = Broker()
+        """How the connection fares; replaced, never changed."""
+
+    # What other threads call.
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that there is something to send; never waits."""
+        if not self._awake:
+            self._awake = True
+            self._reports.put(_Wake())
+
+    def stop(self, notice: Notice, within_s: float) -> None:
+        """Send what waits and a last `notice`, for at most `within_s` seconds; then disconnect and end the thread."""
+        self._reports.put(_Stop(notice, time.monotonic() + within_s))
+        self._thread.join(within_s + _SPARE_S)
+        if self._thread.is_alive():
+            _log.error("the MQTT thread does not end; it is left behind")
+
+    # The thread.
+
+    def _run(self) -> None:
+        while not self._is_done(time.monotonic()):
+            try:
+                self._take(self._next_report(), time.monotonic())
+                self._tend(time.monotonic())
+            except Exception:  # noqa: BLE001 - a guard: the loop must outlive any fault
+                _log.exception("error in the MQTT thread; the connection is made afresh")
+                self._end_session("error in this program, see the log", time.monotonic())
+        self._leave()
+
+    def _next_report(self) -> Report | _Wake | _Stop | None:
+        now = time.monotonic()
+        until = now + _LOOK_AROUND_S
+        if self._session is None:
+            until = min(until, self._attempt_at)
+        if self.online.is_set():
+            until = min(until, self._board.next_due())
+        if self._stop:
+            until = min(until, self._stop.deadline)
+        try:
+            return self._reports.get(timeout=max(0.0, until - now))
+        except queue.Empty:
+            return None
+
+    def _take(self, report: Report | _Wake | _Stop | None, now: float) -> None:
+        if isinstance(report, _Wake):
+            self._awake = False
+        elif isinstance(report, _Stop):
+            self._prepare_to_stop(report)
+        elif report is not None and report.session is self._session:
+            self._take_from_session(report, now)
+
+    def _take_from_session(self, report: Report, now: float) -> None:
+        if isinstance(report, Acknowledged):
+            self._on_acknowledged(report, now)
+        elif isinstance(report, Opened):
+            self._opened = True
+            self._since = now
+        elif isinstance(report, Connected):
+            self._on_connected(report, now)
+        elif isinstance(report, Refused):
+            self._on_refused(report, now)
+        elif isinstance(report, Unreachable):
+            self._end_session(reasons.unreachable(report.error, encrypted=self._login.tls is not None), now)
+        elif isinstance(report, Lost):
+            self._on_lost(report, now)
+
+    def _tend(self, now: float) -> None:
+        session = self._session
+        if session is None:
+            if now >= self._attempt_at:
+                self._connect(now)
+        elif not session.is_alive() and self._reports.empty():
+            # Its last reports have all been read, and none told of an end.
+            self._end_session("the MQTT client's thread has died", now)
+        elif self.online.is_set():
+            self._tend_connection(session, now)
+        elif self._opened and now - self._since > self._patience.answer_s:
+            self._guess_again()
+            self._end_session("it does not answer", now)
+        elif not self._opened and now - self._since > self._patience.reach_s:
+            self._end_session("it cannot be reached", now)
+
+    def _tend_connection(self, session: Session, now: float) -> None:
+        if self._dispatcher.waiting_s(now) > self._patience.acknowledgement_s:
+            self._end_session("it is connected, and does not acknowledge", now)
+        else:
+            self._dispatcher.send(session, now)
+
+    def _connect(self, now: float) -> None:
+        self._since = now
+        self._opened = False
+        self._session = Session(self._login, self._settled or self._guess, self._reports.put)
+        self._session.open()
+
+    # What happens to a session.
+
+    def _on_connected(self, report: Connected, now: float) -> None:
+        version = report.session.version
+        waiting = self._outbox.summary().depth
+        _log.info("connected to the broker at %s, MQTT %s, %d events to send", self._address(), version, waiting)
+        self._since = now
+        self.figures = replace(self.figures, connections=self.figures.connections + 1, protocol=version)
+        self._dispatcher.begin(report.window)
+        self.online.set()
+
+    def _on_acknowledged(self, report: Acknowledged, now: float) -> None:
+        problem = self._dispatcher.settle(report.mid, report.reason, now)
+        if problem:
+            self.figures = replace(self.figures, refused=self.figures.refused + 1)
+            self._tell(problem, now)
+
+    def _on_refused(self, report: Refused, now: float) -> None:
+        if report.reason.code == reasons.UNSUPPORTED_PROTOCOL and report.session.version == "5":
+            _log.info("the broker at %s does not speak MQTT 5; going on with 3.1.1", self._address())
+            self._settled = "3.1.1"
+            self._session = None
+            self._attempt_at = now
+        else:
+            self._end_session(reasons.refused(report.reason), now)
+
+    def _on_lost(self, report: Lost, now: float) -> None:
+        device = self._login.device
+        if not self.online.is_set():
+            self._guess_again()
+            encrypted = self._login.tls is not None
+            self._end_session(reasons.unanswered(report.reason, report.detail, encrypted=encrypted), now)
+        elif self._flapping.lost(now - self._since, now) and not report.reason.is_specific:
+            self._end_session(reasons.flapping(device), now)
+        else:
+            self._end_session(reasons.lost(report.reason, report.detail, device), now)
+
+    def _guess_again(self) -> None:
+        """Try the other version next: some brokers without MQTT 5 hang up on it, or fall silent, without a word."""
+        self._guess = "3.1.1" if self._guess == "5" else "5"
+
+    def _end_session(self, problem: str, now: float) -> None:
+        """Give up the session, tell why, and plan the next attempt."""
+        session, self._session = self._session, None
+        if self.online.is_set():
+            self._guess = "5"
+            if now - self._since > _STABLE_S:
+                self._backoff.reset()
+                self._told.clear()
+        self.online.clear()
+        wait_s = self._backoff.next()
+        self._attempt_at = now + wait_s
+        self._tell(problem, now, f"; next attempt in {wait_s:.1f} s")
+        if session is not None:
+            session.close(with_will=True)
+
+    def _tell(self, problem: str, now: float, tail: str = "") -> None:
+        """Keep what is wrong for the health message, and log it: what goes on being wrong, now and then."""
+        line = f"broker at {self._address()}: {problem}"
+        self.figures = replace(self.figures, last_error=line, last_error_ts=rfc3339(time.time()))
+        repeated = now - self._told.get(line, float("-inf")) < _REPEAT_S
+        if not repeated:
+            self._told[line] = now
+        _log.log(logging.DEBUG if repeated else logging.WARNING, "%s%s", line, tail)
+
+    def _address(self) -> str:
+        return f"{self._login.settings.host}:{self._login.settings.port}"
+
+    # Stopping.
+
+    def _prepare_to_stop(self, stop: _Stop) -> None:
+        self._stop = stop
+        self._board.put(stop.notice)
+        self._board.hurry()
+
+    def _is_done(self, now: float) -> bool:
+        if self._stop is None:
+            return False
+        if now >= self._stop.deadline:
+            return True
+        if self.online.is_set():
+            return self._dispatcher.is_drained(now)
+        # An attempt under way is waited for; another is worth it for events alone.
+        return self._session is None and self._outbox.summary().depth == 0
+
+    def _leave(self) -> None:
+        session, self._session = self._session, None
+        farewell = self.online.is_set() and self._dispatcher.is_drained(time.monotonic())
+        self.online.clear()
+        if session is not None and not farewell:
+            _log.warning("stopped before the broker at %s had acknowledged everything", self._address())
+        if session is not None:
+            # Leaving politely suppresses the last will: only when our own farewell has arrived.
+            session.close(with_will=not farewell)
+        unsent = self._outbox.summary().depth
+        if unsent:
+            _log.warning("stopped with %d events that the broker has not acknowledged", unsent)

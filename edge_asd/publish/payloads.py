@@ -1,0 +1,286 @@
+"""Every payload of the MQTT contract, and the JSON schema of each.
+
+A payload is made by the stage that knows its content; what belongs to the device, the boot and the connection is
+filled in by the publisher (each such field says so). Every field is always written, so a subscriber never has to ask
+whether one is there; numbers are finite or `null`, never NaN. Within a version of a schema, fields may be added.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from edge_asd.ulid import PATTERN as ULID_PATTERN
+
+ONLINE = "online"
+"""Payload of the availability topic while the device is connected."""
+OFFLINE = "offline"
+"""Payload of the availability topic after a clean stop, and of the last will."""
+
+Timestamp = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        description="RFC 3339, UTC, to the millisecond",
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+Count = Annotated[int, Meta(ge=0)]
+Microphone = Literal["starting", "ok", "gone", "stalled", "silent", "clipped", "ended"]
+"""`starting`: no sound yet; `ok`: heard; `gone`: unplugged or not found; `stalled`: plugged, yet nothing arrives;
+`silent`: digital silence; `clipped`: flat at full scale; `ended`: a recording that has been heard to its end."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of whatever is published; refuses numbers that JSON cannot carry."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{type(self).__name__}.{name}: expected a finite number, found {value}")
+
+
+class Message(Record, frozen=True, kw_only=True):
+    """What every payload begins with."""
+
+    device: str = ""
+    """Id of the device; filled in by the publisher."""
+    boot_id: str = ""
+    """The kernel's id of this boot; filled in by the publisher."""
+    seq: Count = 0
+    """Rises with every message of its kind and never repeats within a boot; a restart of the daemon jumps ahead.
+    Consecutive otherwise, but for a state that was replaced before it was sent. Filled in by the publisher."""
+    ts: Timestamp
+    """When it was made."""
+    clock_synced: bool = False
+    """Whether a time server had set the clock by then; if not, `boot_id` and `seq` give the order and `ts` may be far
+    off. Filled in by the publisher."""
+
+
+class BundleReference(Record, frozen=True, kw_only=True):
+    """Which bundle judged."""
+
+    id: str
+    """Name of the bundle."""
+    sha256: str
+    """SHA-256 of the bundle file, 64 hexadecimal digits."""
+
+
+class SourceInfo(Record, frozen=True, kw_only=True):
+    """One machine that the device listens to."""
+
+    name: str
+    """Id of the source; a part of its topics."""
+    source: str
+    """Where its sound comes from, as configured."""
+    bundle: BundleReference | None = None
+    """Bundle in use; null before it is loaded."""
+
+
+class Info(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-asd/info/1"):
+    """What runs on the device."""
+
+    software: dict[str, str]
+    """Versions, by name: this package, Python, the interpreter and so on."""
+    sources: list[SourceInfo]
+    """The machines it listens to."""
+    configuration: dict[str, Any]
+    """The configuration in force, without its secrets (see :func:`without_secrets`)."""
+
+
+class SourceHealth(Record, frozen=True, kw_only=True):
+    """How one source fares."""
+
+    microphone: Microphone
+    """State of its microphone."""
+    frames_dropped: Count
+    """Audio frames (one sample of every channel) lost since the start."""
+    windows_scored: Count
+    """Decision horizons scored since the start."""
+
+
+class Spool(Record, frozen=True, kw_only=True):
+    """Events that wait for their acknowledgement."""
+
+    depth: Count = 0
+    """Events waiting."""
+    oldest: Timestamp | None = None
+    """When the oldest of them was made; null when none waits."""
+    dropped: Count = 0
+    """Events given up since the start because the spool was full."""
+
+
+class Broker(Record, frozen=True, kw_only=True):
+    """How the connection to the broker fares."""
+
+    connections: Count = 0
+    """Connections made since the start."""
+    protocol: Literal["5", "3.1.1"] | None = None
+    """MQTT version spoken; under 3.1.1 a refusal by an access list cannot be seen."""
+    refused: Count = 0
+    """Messages that the broker refused since the start."""
+    last_error: str | None = None
+    """What last went wrong, in words."""
+    last_error_ts: Timestamp | None = None
+    """When that was."""
+
+
+class Health(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-asd/health/1"):
+    """How the device fares."""
+
+    uptime_s: Annotated[float, Meta(ge=0)]
+    """Seconds since the daemon started."""
+    cpu_temperature_c: float | None
+    """Degrees Celsius; null where the board does not tell."""
+    rss_bytes: Count | None
+    """Resident memory of the daemon and its children, in bytes; null where the system does not tell."""
+    sources: dict[str, SourceHealth]
+    """The sources, by name."""
+    spool: Spool = Spool()
+    """Events waiting; filled in by the publisher."""
+    broker: Broker = Broker()
+    """The connection; filled in by the publisher."""
+
+
+class State(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-asd/state/1"):
+    """Verdict of one source as it stands."""
+
+    source: str
+    """Id of the source."""
+    verdict: Literal["normal", "anomaly", "unknown"]
+    """`unknown` whenever the machine cannot be heard."""
+    score: float | None
+    """Anomaly score of the last decision, higher is more anomalous; null when there is none to go by."""
+    threshold: float | None
+    """Threshold that the score was held against."""
+    window_s: Annotated[float, Meta(gt=0)]
+    """Seconds of sound that one decision looks at."""
+    microphone: Microphone
+    """State of the microphone."""
+    reason: str | None = None
+    """Why the verdict is `unknown`."""
+    event: str | None = None
+    """Id of the anomaly in progress."""
+    bundle: BundleReference | None = None
+    """Bundle that judged."""
+
+
+class Band(Record, frozen=True, kw_only=True):
+    """A stretch of the spectrum that stands out."""
+
+    hz: tuple[float, float]
+    """Lower and upper edge in hertz."""
+    z: float
+    """Its level's distance from normal, in standard deviations."""
+
+
+class Clip(Record, frozen=True, kw_only=True):
+    """A recording of the anomaly, kept on the device."""
+
+    path: str
+    """File on the device."""
+    sha256: str
+    """SHA-256 of the file, 64 hexadecimal digits."""
+
+
+class Event(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-asd/event/1"):
+    """The beginning, course or end of an anomaly."""
+
+    id: Annotated[str, Meta(pattern=ULID_PATTERN)]
+    """ULID of the anomaly; the same in `new`, `update` and `end`."""
+    type: Literal["new", "update", "end"]
+    """`new` once, any number of `update`, `end` once."""
+    source: str
+    """Id of the source."""
+    is_historical: bool = False
+    """Whether it was made before the connection it came over; filled in by the publisher."""
+    score: float
+    """Anomaly score of the decision that made this message."""
+    threshold: float
+    """Threshold that the score was held against."""
+    peak: float
+    """Greatest score of the anomaly so far."""
+    window_s: Annotated[float, Meta(gt=0)]
+    """Seconds of sound that one decision looks at."""
+    severity: Literal["warning", "alarm"]
+    """Greatest severity of the anomaly so far."""
+    since: Timestamp
+    """When the anomaly began."""
+    reason: str | None = None
+    """Why it ended: `recovered`, or why the machine cannot be heard; null unless `type` is `end`."""
+    bands: list[Band] = msgspec.field(default_factory=list)
+    """Bands that stand out, most anomalous first."""
+    bundle: BundleReference
+    """Bundle that judged."""
+    clip: Clip | None = None
+    """Recording of the anomaly."""
+
+
+MessageType = TypeVar("MessageType", bound=Message)
+
+
+def checked(message: MessageType) -> MessageType:
+    """Return `message` as a subscriber will read it: checked against its own schema, numpy's numbers made plain.
+
+    Raises
+    ------
+    msgspec.ValidationError, TypeError
+        When it holds what its schema does not allow; the fault lies with the stage that made it.
+    """
+    plain = msgspec.to_builtins(message, enc_hook=_plain_number)
+    return msgspec.convert(plain, type(message))
+
+
+def _plain_number(value: object) -> object:
+    to_plain = getattr(value, "item", None)
+    if to_plain is None:
+        raise TypeError(f"expected plain data, found a {type(value).__name__}")
+    return to_plain()
+
+
+def encode(message: Message) -> bytes:
+    """Return the JSON text of `message`, in UTF-8."""
+    return msgspec.json.encode(message)
+
+
+def without_secrets(configuration: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a configuration in which whatever could be a secret is `***`.
+
+    Anything under a key that speaks of a password, a token, a secret or a key is hidden, names of files among it.
+    """
+    return {
+        key: "***" if _is_secret(key) and value is not None else _shown(value) for key, value in configuration.items()
+    }
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return without_secrets(value)
+    return [_shown(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_secret(key: str) -> bool:
+    return any(word in key.lower() for word in ("password", "token", "secret", "key_file", "api_key", "private"))
+
+
+def payload_schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON schema (draft 2020-12) of each payload, by the name in its `schema` field."""
+    return {_name(kind): _schema(kind) for kind in (Info, Health, State, Event)}
+
+
+def _name(kind: type[Message]) -> str:
+    return str(kind.__struct_config__.tag)
+
+
+def _schema(kind: type[Message]) -> dict[str, Any]:
+    (root,), definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    for definition in definitions.values():
+        # msgspec tells what a writer may leave out; these are written in full, always.
+        definition["required"] = list(definition["properties"])
+        for field in definition["properties"].values():
+            field.pop("default", None)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": definitions}

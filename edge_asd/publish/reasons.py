@@ -1,0 +1,125 @@
+"""What went wrong between here and the broker, in one line that says what to do about it.
+
+Reason codes are those of MQTT 5 (OASIS standard, section 2.4); paho gives them for MQTT 3.1.1 as well.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import NamedTuple
+
+FAILURE = 128
+"""Reason codes from here on mean failure."""
+UNSUPPORTED_PROTOCOL = 132
+SESSION_TAKEN_OVER = 142
+
+_CONNECTION_REMEDIES = {
+    133: "give the device another id",
+    134: "check mqtt.username and the content of mqtt.password_file",
+    135: "check mqtt.username and the content of mqtt.password_file, and whether this user may connect",
+    138: "ask the broker's administrator why this device is banned",
+    149: "raise the broker's limit on the size of a packet",
+}
+
+
+class Reason(NamedTuple):
+    """A reason code and its name."""
+
+    code: int
+    """Number; :data:`FAILURE` and above mean failure."""
+    name: str
+    """What the standard calls it."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it means failure."""
+        return self.code >= FAILURE
+
+    @property
+    def is_specific(self) -> bool:
+        """Whether it says more than that something failed."""
+        return self.code > FAILURE
+
+
+def refused(reason: Reason) -> str:
+    """Say why the broker refused the connection."""
+    return _joined(f"the broker refused the connection: {reason.name}", _CONNECTION_REMEDIES.get(reason.code))
+
+
+def rejected(reason: Reason, topic: str) -> str:
+    """Say why the broker refused a message on `topic`."""
+    remedy = "allow this user to publish there (the broker's access list)" if reason.code == 135 else None
+    return _joined(f"the broker refused a message on {topic}: {reason.name}", remedy)
+
+
+def lost(reason: Reason, detail: str, client_id: str) -> str:
+    """Say why an established connection ended.
+
+    Parameters
+    ----------
+    reason
+        The broker's, or the client library's.
+    detail
+        What the client library logged of it, or nothing.
+    client_id
+        This device's.
+    """
+    if reason.code == SESSION_TAKEN_OVER:
+        return f"the connection was lost: another client has connected with this one's id: {_own_id(client_id)}"
+    words = _certificate_wanted(detail) or detail or reason.name
+    return _joined(f"the connection was lost: {words}", _CONNECTION_REMEDIES.get(reason.code))
+
+
+def unanswered(reason: Reason, detail: str, *, encrypted: bool) -> str:
+    """Say why a connection ended before the broker had answered."""
+    certificate = _certificate_wanted(detail)
+    if certificate:
+        return f"the broker ended the connection: {certificate}"
+    remedy = None if encrypted else "if this port wants encryption, set mqtt.tls"
+    return _joined(f"the broker ended the connection without an answer: {detail or reason.name}", remedy)
+
+
+def flapping(client_id: str) -> str:
+    """Say that connections are lost as soon as they are made."""
+    return (
+        f"connections are lost as soon as they are made; most likely another client has this id: {_own_id(client_id)}"
+    )
+
+
+def unreachable(error: BaseException, *, encrypted: bool) -> str:
+    """Say why no connection came about."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _untrusted(error)
+    if isinstance(error, (ssl.SSLError, ConnectionResetError)) and encrypted:
+        return f"encryption failed: {getattr(error, 'reason', None) or error}; does this port speak TLS?"
+    if isinstance(error, socket.gaierror):
+        return f"the name could not be resolved: {error.strerror}; check mqtt.host"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused: is the broker running, and is mqtt.port right?"
+    if isinstance(error, TimeoutError):
+        return "no answer within the time: check mqtt.host, mqtt.port and the firewall"
+    return f"no connection: {error}"
+
+
+def _untrusted(error: ssl.SSLCertVerificationError) -> str:
+    name = "match" in error.verify_message
+    remedy = "name the broker in mqtt.host as its certificate does" if name else "check mqtt.tls.ca_file and the clock"
+    return f"the broker's certificate is not trusted: {error.verify_message}; {remedy}"
+
+
+def _certificate_wanted(detail: str) -> str | None:
+    # TLS 1.3 tells only after the handshake that a client certificate is missing or unknown.
+    if "certificate required" in detail.lower().replace("_", " "):
+        return "it wants a client certificate; set mqtt.tls.cert_file and key_file"
+    if "unknown ca" in detail.lower().replace("_", " "):
+        return "it does not trust this device's certificate; check mqtt.tls.cert_file"
+    return None
+
+
+def _own_id(client_id: str) -> str:
+    return f"{client_id!r}; give each device an id of its own"
+
+
+def _joined(text: str, remedy: str | None) -> str:
+    return f"{text}; {remedy}" if remedy else text

@@ -1,0 +1,43 @@
+"""Encryption of the connection to the broker."""
+
+from __future__ import annotations
+
+import ssl
+
+from edge_asd.errors import InputError
+from edge_asd.firmware import Tls
+
+
+def tls_context(settings: Tls) -> ssl.SSLContext:
+    """Return a context that checks the broker's certificate and name, and shows this device's own if it has one.
+
+    Raises
+    ------
+    InputError
+        When a certificate or key cannot be read.
+    """
+    context = _checking("mqtt.tls.ca_file", settings.ca_file)
+    if settings.cert_file is not None:
+        _show(context, settings.cert_file, settings.key_file)
+    return context
+
+
+def _checking(where: str, ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise InputError(
+            where, expected="a file of PEM certificates", found=f"{ca_file}: {error.strerror or error}"
+        ) from error
+
+
+def _show(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> None:
+    try:
+        # An encrypted key would ask on the terminal, where nobody is.
+        context.load_cert_chain(cert_file, key_file, password=b"")
+    except OSError as error:
+        raise InputError(
+            "mqtt.tls.cert_file",
+            expected="a PEM certificate with its unencrypted key in key_file",
+            found=f"{cert_file}, {key_file}: {error.strerror or error}",
+        ) from error

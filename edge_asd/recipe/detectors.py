@@ -1,0 +1,276 @@
+"""Settings of what judges rows: pooling, transform, detector and aggregation.
+
+In YAML::
+
+    pooling: [mean, std, {kind: gwrp, r: 0.9}]
+    transform: {standardize: true, pca: 0.98}
+    detector: {kind: gmm, components: 20, covariance: diagonal}
+    aggregation: {kind: mean}
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from edge_asd.settings import Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Settings
+
+Components = PositiveInt | Fraction | None
+"""How many principal components to keep: a count, the fraction of the variance that they must explain, or all."""
+
+
+class TransformSettings(Settings):
+    """An affine map of rows, fitted to normal rows."""
+
+    standardize: bool = False
+    """Bring every feature to mean 0 and standard deviation 1."""
+    pca: Components = None
+    """Principal components to keep: a count, or the fraction of the variance to explain; no PCA where left out."""
+    whiten: bool = False
+    """Bring every principal component to standard deviation 1."""
+    drop_constant: bool = False
+    """Leave out features that never change in the normal rows, such as dead units of a network."""
+
+    def __post_init__(self) -> None:
+        if self.whiten and self.pca is None:
+            raise ValueError("whiten works on principal components: give pca beside it, or standardize instead")
+
+
+# --- pooling and aggregation -----------------------------------------------------------------------------------------
+
+
+class Quantile(Settings, tag_field="kind", tag="quantile"):
+    """The value below which a fraction lies, interpolated linearly."""
+
+    q: Annotated[float, Meta(ge=0, le=1)] = 0.9
+    """The fraction."""
+
+
+class Gem(Settings, tag_field="kind", tag="gem"):
+    """Generalized mean (Radenović et al., TPAMI 2019): between the mean (p = 1) and the maximum (p → ∞).
+
+    Made for features that are not negative; what is negative counts as 0.
+    """
+
+    p: Annotated[float, Meta(ge=1, le=1000)] = 3.0
+    """The exponent."""
+
+
+class Gwrp(Settings, tag_field="kind", tag="gwrp"):
+    """Global weighted rank pooling (Kolesnikov & Lampert, ECCV 2016): the i-th largest value counts r^i."""
+
+    r: Annotated[float, Meta(ge=0, le=1)] = 0.9
+    """The weight's decay: 0 is the maximum, 1 the mean."""
+
+
+class LogStd(Settings, tag_field="kind", tag="log-std"):
+    """Natural logarithm of the standard deviation plus an offset: relative changes of a spread."""
+
+    offset: PositiveFloat = 0.1
+    """Added before the logarithm, in the feature's unit."""
+
+
+PoolingStatistic = Literal["mean", "std", "median", "max", "iqr"] | Quantile | Gem | Gwrp | LogStd
+"""One statistic of each feature over the rows of a horizon."""
+PoolingSettings = Literal["none"] | Annotated[list[PoolingStatistic], Meta(min_length=1)]
+"""Statistics side by side, or `none` to keep the rows; IAEO3's five are [mean, std, median, max, iqr]."""
+
+
+class Mean(Settings, tag_field="kind", tag="mean"):
+    """Mean of the scores."""
+
+
+class Max(Settings, tag_field="kind", tag="max"):
+    """Largest score."""
+
+
+class Median(Settings, tag_field="kind", tag="median"):
+    """Median of the scores."""
+
+
+class TopMean(Settings, tag_field="kind", tag="top-mean"):
+    """Mean of the largest scores."""
+
+    k: PositiveInt = 5
+    """How many scores count; all of them where there are fewer."""
+
+
+AggregationSettings = Mean | Max | Median | Quantile | TopMean
+"""How the scores of a horizon's rows become one score."""
+
+
+# --- detectors -------------------------------------------------------------------------------------------------------
+
+Covariance = Literal["spherical", "diagonal", "tied", "full"]
+"""Covariance of a mixture's components: one variance each, one per feature, one matrix for all, one matrix each."""
+Initialization = Literal["k-means", "k-means++", "random"]
+"""Where the fit of a mixture starts."""
+
+
+class GmmSettings(Settings, tag_field="kind", tag="gmm"):
+    """Gaussian mixture; the score is the negative log density, in nats."""
+
+    components: PositiveInt = 20
+    """Number of Gaussians."""
+    covariance: Covariance = "diagonal"
+    """Shape of their covariance."""
+    max_iter: PositiveInt = 150
+    """Most iterations of expectation maximization."""
+    reg_covar: NonNegativeFloat = 1e-6
+    """Added to every variance, in squared units of the row."""
+    n_init: PositiveInt = 1
+    """Fits of which the best is kept."""
+    init: Initialization = "k-means"
+    """Where a fit starts."""
+
+
+class BayesianGmmSettings(Settings, tag_field="kind", tag="bayesian-gmm"):
+    """Variational Gaussian mixture, which empties components that it does not need; the score is as of `gmm`."""
+
+    components: PositiveInt = 20
+    """Largest number of Gaussians."""
+    covariance: Covariance = "diagonal"
+    """Shape of their covariance."""
+    max_iter: PositiveInt = 150
+    """Most iterations of variational inference."""
+    reg_covar: NonNegativeFloat = 1e-6
+    """Added to every variance, in squared units of the row."""
+    n_init: PositiveInt = 1
+    """Fits of which the best is kept."""
+    init: Initialization = "k-means"
+    """Where a fit starts."""
+    weights: Literal["dirichlet-process", "dirichlet"] = "dirichlet-process"
+    """Prior of the components' weights."""
+    concentration: PositiveFloat | None = None
+    """Concentration of that prior; 1 / components where left out. Less empties more components."""
+
+
+class MahalanobisSettings(Settings, tag_field="kind", tag="mahalanobis"):
+    """Distance from the mean, in standard deviations along every direction."""
+
+    covariance: Literal["ledoit-wolf", "empirical", "identity"] = "ledoit-wolf"
+    """`ledoit-wolf` shrinks the covariance (Ledoit & Wolf 2004) and copes with few rows; `empirical` needs many;
+    `identity` is the plain distance from the mean."""
+    least_scale: PositiveFloat | None = None
+    """Standardize the features before their covariance is estimated, each by its standard deviation and by no less than
+    this; left out, they are taken as they are."""
+    blind_to_offset: bool = False
+    """Whether the distance is the least over any one number added to all features: on a decibel scale, over any gain
+    of the microphone."""
+    squared: bool = True
+    """Whether the score is the squared distance."""
+
+
+class OneClassSvmSettings(Settings, tag_field="kind", tag="one-class-svm"):
+    """One-class support vector machine (Schölkopf et al. 2001); the score is 0 at its border, positive outside."""
+
+    kernel: Literal["rbf", "linear", "polynomial"] = "rbf"
+    """rbf: exp(−γ |x − y|²); linear: x·y; polynomial: (γ x·y + coef0)^degree."""
+    nu: Annotated[float, Meta(gt=0, le=1)] = 0.01
+    """Largest fraction of normal rows outside of the border."""
+    gamma: Literal["scale"] | PositiveFloat = "scale"
+    """γ; `scale` is 1 / (features · variance)."""
+    degree: Annotated[int, Meta(ge=1, le=10)] = 3
+    """Degree of the polynomial."""
+    coef0: float = 0.0
+    """Constant of the polynomial."""
+
+
+Kernel = Literal["gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine"]
+"""Shapes of a kernel density's kernel; all but gaussian and exponential end at one bandwidth."""
+
+
+class KdeSettings(Settings, tag_field="kind", tag="kde"):
+    """Kernel density; the score is the negative log density, in nats."""
+
+    kernel: Kernel = "gaussian"
+    """Shape of the kernel."""
+    bandwidth: PositiveFloat | Literal["scott", "silverman"] = 0.1
+    """Width of the kernel, in units of the row, or the rule that sets it."""
+
+
+class IsolationForestSettings(Settings, tag_field="kind", tag="isolation-forest"):
+    """Isolation forest (Liu et al. 2008); the score lies in (0, 1], near 0.5 for what is like the rest."""
+
+    trees: PositiveInt = 128
+    """Number of trees."""
+    max_samples: PositiveInt = 256
+    """Rows that a tree is grown on; all of them where there are fewer."""
+
+
+Metric = Literal["euclidean", "cosine"]
+"""Distance of two rows: |x − y|, or 1 − cos of the angle between them."""
+
+
+class KnnSettings(Settings, tag_field="kind", tag="knn"):
+    """Distance to the nearest rows of a memory bank."""
+
+    metric: Metric = "euclidean"
+    """Distance."""
+    k: PositiveInt = 1
+    """Number of nearest rows."""
+    statistic: Literal["mean", "max"] = "mean"
+    """Mean of the k distances, or the k-th alone."""
+    bank: PositiveInt | None = None
+    """Most rows to keep, chosen to cover the normal rows (greedy coreset); all where left out."""
+
+
+class DensityKnnSettings(Settings, tag_field="kind", tag="density-knn"):
+    """Nearest-row distance relative to how dense the bank is there.
+
+    The score is min over r of d(x, r) / mean distance of r to its k nearest (Wilkinghoff et al. 2025).
+    """
+
+    metric: Metric = "euclidean"
+    """Distance."""
+    k: PositiveInt = 4
+    """Neighbours that measure the density at a row of the bank."""
+    bank: PositiveInt | None = None
+    """Most rows to keep, chosen to cover the normal rows (greedy coreset); all where left out."""
+
+
+class PcaResidualSettings(Settings, tag_field="kind", tag="pca-residual"):
+    """Squared length of what the principal components leave over (Q statistic, Jackson & Mudholkar 1979)."""
+
+    components: PositiveInt | Fraction = 0.95
+    """Components that span normal rows: a count, or the fraction of the variance to explain."""
+
+
+class ValueSettings(Settings, tag_field="kind", tag="value"):
+    """The row's only feature is itself the score."""
+
+
+SingleDetectorSettings = (
+    GmmSettings
+    | BayesianGmmSettings
+    | MahalanobisSettings
+    | OneClassSvmSettings
+    | KdeSettings
+    | IsolationForestSettings
+    | KnnSettings
+    | DensityKnnSettings
+    | PcaResidualSettings
+    | ValueSettings
+)
+"""Every detector that stands by itself."""
+
+
+class FusionSettings(Settings, tag_field="kind", tag="fusion"):
+    """Several detectors on the same rows, their scores standardized on held-out normal rows and combined."""
+
+    detectors: Annotated[list[SingleDetectorSettings], Meta(min_length=2, max_length=16)]
+    """The detectors."""
+    combine: Literal["min", "mean", "max"] = "min"
+    """How the standardized scores become one; `min` asks all detectors to agree that a row is anomalous."""
+    folds: Annotated[int, Meta(ge=2, le=20)] = 5
+    """Contiguous folds on which held-out scores are made."""
+
+
+DetectorSettings = SingleDetectorSettings | FusionSettings
+"""Every detector: rows → anomaly scores."""
+
+
+def member_prefixes(settings: FusionSettings) -> list[tuple[str, SingleDetectorSettings]]:
+    """Return each detector of a fusion after what the names of its arrays begin with: `a_`, `b_`, …."""
+    return [(f"{chr(ord('a') + index)}_", member) for index, member in enumerate(settings.detectors)]

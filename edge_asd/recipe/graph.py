@@ -1,0 +1,167 @@
+"""The recipe: a whole anomaly detection system as a small graph of named words.
+
+Branches turn sound into rows of features; parts judge the rows of one or more branches and give each a calibrated tail
+probability; the parts are joined into one score, and a threshold is set on it::
+
+    branch: front end → patch → model → pooling → transform ─┐
+    branch: …                                                ┴─ part: detector → aggregation → tail ─┐
+                                                                part: …                              ┴─ join → threshold
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from edge_asd.recipe.detectors import AggregationSettings, DetectorSettings, Mean, PoolingSettings, TransformSettings
+from edge_asd.recipe.front_ends import FrontEnd
+from edge_asd.recipe.models import Model, Quantization
+from edge_asd.settings import Fraction, Identifier, NonNegativeFloat, PositiveFloat, PositiveInt, Settings
+
+
+class Horizon(Settings):
+    """The stretch of sound that one decision looks at."""
+
+    seconds: PositiveFloat = 10.0
+    """Length, in seconds."""
+    hop_seconds: PositiveFloat = 1.0
+    """Time from one decision to the next, in seconds."""
+
+
+class Patch(Settings):
+    """How frames are cut into what a model takes."""
+
+    frames: PositiveInt = 1
+    """Length, in frames."""
+    hop: PositiveInt = 1
+    """Frames from one patch to the next."""
+    segment_hop: PositiveInt | None = None
+    """Samples from one segment to the next, for a front end that takes whole segments, each of which is then a patch;
+    a segment's length where left out."""
+    level: Literal["keep", "remove"] = "keep"
+    """`remove` subtracts the patch's own mean, so that on a logarithmic scale the microphone's gain has no effect."""
+
+
+class Branch(Settings):
+    """Sound → rows of features."""
+
+    front_end: FrontEnd
+    """Samples → frames."""
+    patch: Patch = msgspec.field(default_factory=Patch)
+    """Frames → patches."""
+    model: Model | None = None
+    """Patches → rows; left out, a patch is a row."""
+    pooling: PoolingSettings = "none"
+    """Rows of a horizon → one row, or `none` to judge each row by itself."""
+    transform: TransformSettings = msgspec.field(default_factory=TransformSettings)
+    """Standardization and principal components."""
+
+
+class Part(Settings):
+    """Rows of its branches, side by side → one score for the horizon."""
+
+    branches: Annotated[list[Identifier], Meta(min_length=1)]
+    """Branches whose rows are judged, joined side by side."""
+    detector: DetectorSettings
+    """Rows → scores."""
+    aggregation: AggregationSettings = msgspec.field(default_factory=Mean)
+    """Scores of a horizon's rows → one score."""
+    scale: Literal["linear", "log"] = "linear"
+    """`log` takes the natural logarithm of the score, so that its tail is a power law and cannot explode."""
+    least_spread: NonNegativeFloat = 0.02
+    """Least mean excess of normal scores over their median that the tail assumes, in the unit of the scale: a smaller
+    one, seen in few recordings, would make a trifle an alarm."""
+    enabled: bool = True
+    """Whether the part has a say; a level part is switched off where a microphone's gain is not fixed."""
+
+
+class Threshold(Settings):
+    """How the threshold is set on cross-fitted scores of normal sound."""
+
+    rule: Literal["gamma", "quantile", "tail"] = "tail"
+    """`gamma`: a gamma distribution fitted to the scores; `quantile`: their empirical quantile; `tail`: the calibrated
+    tails, which reach beyond what was recorded."""
+    false_alarm_probability: Fraction = 0.001
+    """Share of normal horizons that may reach the threshold."""
+
+
+class Recipe(Settings):
+    """A whole system, from sound to threshold."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9._/-]{1,80}(?!\n)$")]
+    """Name of the recipe."""
+    description: str = ""
+    """What it is, in a sentence or two."""
+    sample_rate: Annotated[int, Meta(ge=1000, le=384000)] = 16000
+    """Rate that all sound is brought to, in hertz."""
+    channel: Annotated[int, Meta(ge=0)] | Literal["mix"] = 0
+    """Channel of the recordings, counted from 0, or `mix` for the mean of all."""
+    horizon: Horizon = msgspec.field(default_factory=Horizon)
+    """The stretch of sound that one decision looks at."""
+    branches: Annotated[dict[Identifier, Branch], Meta(min_length=1)]
+    """Branches by name."""
+    parts: Annotated[dict[Identifier, Part], Meta(min_length=1)]
+    """Parts by name."""
+    join: Literal["tail", "none"] = "tail"
+    """`tail`: the joint score is −log10 of the smallest calibrated tail probability, corrected for the number of parts;
+    `none`: the score of the only part, as its detector gives it."""
+    folds: Annotated[int, Meta(ge=2, le=20)] = 5
+    """Folds of contiguous stretches for cross-fitting."""
+    threshold: Threshold = msgspec.field(default_factory=Threshold)
+    """How the threshold is set."""
+
+    def __post_init__(self) -> None:
+        for name, part in self.parts.items():
+            self._check_branches(name, part)
+        if not self.enabled_parts:
+            raise ValueError("expected at least one part that is enabled, found none")
+        if self.join == "none" and len(self.enabled_parts) > 1:
+            raise ValueError("join 'none' goes with a single part; use 'tail' to join several")
+
+    @property
+    def enabled_parts(self) -> dict[str, Part]:
+        """The parts that have a say."""
+        return {name: part for name, part in self.parts.items() if part.enabled}
+
+    @property
+    def used_branches(self) -> dict[str, Branch]:
+        """The branches that an enabled part judges."""
+        used = {name for part in self.enabled_parts.values() for name in part.branches}
+        return {name: branch for name, branch in self.branches.items() if name in used}
+
+    @property
+    def horizon_samples(self) -> int:
+        """Length of the horizon, in samples."""
+        return round(self.horizon.seconds * self.sample_rate)
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one decision to the next."""
+        return max(1, round(self.horizon.hop_seconds * self.sample_rate))
+
+    def without_models(self) -> Recipe:
+        """Return the same recipe with every model left out, so that each branch's patches are its rows."""
+        branches = {name: msgspec.structs.replace(branch, model=None) for name, branch in self.branches.items()}
+        return msgspec.structs.replace(self, branches=branches)
+
+    def quantized(self, quantization: Quantization) -> Recipe:
+        """Return the same recipe with every net stored so."""
+        replace = msgspec.structs.replace
+        branches = {
+            name: replace(branch, model=replace(branch.model, quantize=quantization)) if branch.model else branch
+            for name, branch in self.branches.items()
+        }
+        return replace(self, branches=branches)
+
+    def _check_branches(self, name: str, part: Part) -> None:
+        for branch in part.branches:
+            if branch not in self.branches:
+                known = ", ".join(self.branches)
+                raise ValueError(f"parts.{name}.branches: expected one of {known}, found {branch!r}")
+        unpooled = [branch for branch in part.branches if self.branches[branch].pooling == "none"]
+        if unpooled and len(part.branches) > 1:
+            raise ValueError(
+                f"parts.{name}.branches: rows can stand side by side only when pooled, {unpooled[0]!r} is not"
+            )

@@ -1,0 +1,76 @@
+"""Judging whole recordings, with the same pipeline that the daemon runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from edge_asd.audio import read_recording
+from edge_asd.bundle import Bundle
+from edge_asd.errors import InputError
+from edge_asd.pipeline import Pipeline
+from edge_asd.recipe.graph import Recipe
+
+
+class RecordingScore(msgspec.Struct, frozen=True, kw_only=True):
+    """What a recording was found to be."""
+
+    path: str
+    """The recording."""
+    score: float
+    """Score of its worst horizon."""
+    threshold: float
+    """The bundle's threshold."""
+    verdict: str
+    """`anomaly` from the threshold on, else `normal`."""
+    horizons: int
+    """Decisions that its length allowed."""
+    worst_second: float
+    """Where the worst horizon begins, in seconds from the start."""
+    parts: dict[str, float]
+    """−log10 of each part's tail probability in that horizon."""
+
+
+class Scorer:
+    """Judges recordings, one after another, with one bundle."""
+
+    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+        self._recipe = bundle.recipe
+        self._threshold = bundle.manifest.calibration.threshold
+        self._pipeline = Pipeline(bundle, threads=threads)
+
+    def score(self, path: Path) -> RecordingScore:
+        """Judge one recording.
+
+        Raises
+        ------
+        InputError
+            When it cannot be read, or is shorter than the bundle's horizon.
+        """
+        recording = read_recording(path, channel=self._recipe.channel, sample_rate=self._recipe.sample_rate)
+        self._pipeline.reset()
+        scores = list(self._pipeline.process(recording.samples))
+        if not scores:
+            raise too_short(path, len(recording.samples), self._recipe)
+        worst = max(scores, key=lambda score: score.value)
+        return RecordingScore(
+            path=str(path),
+            score=worst.value,
+            threshold=self._threshold,
+            verdict="anomaly" if worst.value >= self._threshold else "normal",
+            horizons=len(scores),
+            worst_second=(worst.end - self._recipe.horizon_samples) / self._recipe.sample_rate,
+            parts=worst.parts,
+        )
+
+
+def too_short(path: Path, samples: int, recipe: Recipe) -> InputError:
+    """Return the error for a recording that is shorter than the recipe's horizon."""
+    seconds = samples / recipe.sample_rate
+    return InputError(
+        str(path),
+        expected=f"at least {recipe.horizon.seconds:g} s of sound, the horizon of one decision",
+        found=f"{seconds:.3g} s",
+        remedy=f"record longer, or export with --set horizon.seconds={max(1, int(seconds))}",
+    )

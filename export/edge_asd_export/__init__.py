@@ -1,0 +1,1 @@
+"""The offline tool: normal recordings become a bundle."""

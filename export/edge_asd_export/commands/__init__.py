@@ -1,0 +1,1 @@
+"""The export tool's commands, one module each."""

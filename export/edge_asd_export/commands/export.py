@@ -1,0 +1,61 @@
+"""`edge-asd export`: normal recordings become a bundle."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edge_asd.recipe.shipped import load_recipe
+from edge_asd_export.exporter import Exported, export
+from edge_asd_export.progress import reporting
+
+EXAMPLE = """\
+  edge-asd export recordings/normal -o pump.easd
+  edge-asd export fan/id_00 --recipe default --set parts.level.enabled=false -o fan.easd
+
+RECORDINGS are normal sound: a plain folder, normal/ beside abnormal/, or a MIMII or DCASE folder. What is anomalous by
+its name is never trained on; it only serves to say how well the two are told apart."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("recordings", type=Path, nargs="+", help="recording, or folder of recordings")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="bundle to write, such as pump.easd")
+    parser.add_argument("--recipe", default="default", help="shipped recipe or YAML file (default: default)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a recipe's setting")
+    parser.add_argument("--quantize", choices=["float32", "float16", "dynamic", "int8"], help="how nets are stored")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all that is random (default: 0)")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export, and say what came of it."""
+    recipe = load_recipe(arguments.recipe, arguments.set)
+    if arguments.quantize:
+        recipe = recipe.quantized(arguments.quantize)
+    with reporting(quiet=arguments.quiet) as reporter:
+        exported = export(arguments.recordings, recipe, arguments.output, seed=arguments.seed, reporter=reporter)
+    print(describe(exported, arguments.output))
+    return 0
+
+
+def describe(exported: Exported, output: Path) -> str:
+    """Return a few lines on an export: what it was made from, its threshold, and how well it works."""
+    manifest = exported.bundle.manifest
+    training, calibration, seconds = manifest.training, manifest.calibration, manifest.recipe.horizon.seconds
+    lines = [
+        f"bundle      {output} ({output.stat().st_size / 1024:.0f} KiB, sha256 {exported.bundle.sha256[:12]})",
+        f"trained on  {training.recordings} recordings, {training.horizons} stretches of {seconds:g} s",
+        f"threshold   {calibration.threshold:.4g} ({calibration.rule}); normal sound scores {calibration.centre:.3g}",
+    ]
+    for name, network in manifest.networks.items():
+        lines.append(
+            f"net         {name}: {network.quantization}, by {network.interpreter} {network.interpreter_version}"
+        )
+    if manifest.quality:
+        quality = manifest.quality
+        lines.append(
+            f"labelled    AUC {quality.auc:.3f}, pAUC {quality.pauc:.3f} "
+            f"({quality.normal} normal, {quality.anomalous} anomalous)"
+        )
+    return "\n".join([*lines, *(f"note        {note}" for note in exported.calibrated.notes)])

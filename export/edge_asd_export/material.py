@@ -1,0 +1,91 @@
+"""Recordings → what a recipe is fitted on: the rows, or a model's patches, of every stretch of one horizon."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from edge_asd.audio import Recording, read_recording
+from edge_asd.errors import InputError
+from edge_asd.pipeline import Rows, RowSet
+from edge_asd.recipe.graph import Horizon, Recipe
+from edge_asd.scoring import too_short
+from edge_asd_export.progress import SILENT, Reporter
+
+
+class Stretch(NamedTuple):
+    """One horizon of sound."""
+
+    recording: Path
+    """Where it was cut from."""
+    start: int
+    """Its first sample, at the recipe's rate."""
+    rows: RowSet
+    """Rows by branch, shape (n, d); of a branch whose model is yet to be trained, its patches, flattened."""
+
+
+class Material(NamedTuple):
+    """All stretches that a recipe is fitted on, in the order of the recordings."""
+
+    stretches: list[Stretch]
+    native_rates: list[int]
+    """Sampling rates met, in hertz, ascending."""
+    list_sha256: str
+    """SHA-256 over names and samples of the recordings."""
+
+
+def gather(paths: Sequence[Path], recipe: Recipe, reporter: Reporter = SILENT) -> Material:
+    """Read recordings and cut them into stretches of one horizon, one after another.
+
+    Raises
+    ------
+    InputError
+        When a recording cannot be read, is shorter than the horizon, or stands there twice.
+    """
+    rows = Rows(_side_by_side_horizons(recipe.without_models()), {}, where=recipe.name)
+    stretches: list[Stretch] = []
+    rates: set[int] = set()
+    seen: dict[bytes, Path] = {}
+    listing = hashlib.sha256()
+    for path in reporter.track(paths, "reading recordings"):
+        recording = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
+        content = hashlib.sha256(recording.samples.tobytes()).digest()
+        _check_new(seen, content, path)
+        listing.update(path.name.encode("utf-8", "surrogateescape") + b"\0" + content)
+        rates.add(recording.native_rate)
+        stretches += _cut(recording, path, rows, recipe)
+    return Material(stretches, sorted(rates), listing.hexdigest())
+
+
+def trained_branches(recipe: Recipe) -> list[str]:
+    """Return the branches whose model is trained at export."""
+    return [name for name, branch in recipe.used_branches.items() if branch.model is not None]
+
+
+def _side_by_side_horizons(recipe: Recipe) -> Recipe:
+    whole = Horizon(seconds=recipe.horizon.seconds, hop_seconds=recipe.horizon.seconds)
+    return msgspec.structs.replace(recipe, horizon=whole)
+
+
+def _cut(recording: Recording, path: Path, rows: Rows, recipe: Recipe) -> list[Stretch]:
+    rows.reset()
+    found = [
+        Stretch(path, end - recipe.horizon_samples, {name: np.array(values) for name, values in row_set.items()})
+        for end, row_set in rows.process(recording.samples)
+    ]
+    if not found:
+        raise too_short(path, len(recording.samples), recipe)
+    return found
+
+
+def _check_new(seen: dict[bytes, Path], content: bytes, path: Path) -> None:
+    twin = seen.setdefault(content, path)
+    if twin != path:
+        raise InputError(
+            str(path), expected="another recording", found=f"the sound of {twin} again", remedy="leave one out"
+        )

@@ -1,0 +1,22 @@
+"""Keras, quiet and repeatable: one seed gives one net."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+
+def import_keras(seed: int) -> Any:
+    """Import Keras and set everything random to `seed`."""
+    # oneDNN sums in an order that depends on the machine, and says so on standard error.
+    for name, value in (("TF_CPP_MIN_LOG_LEVEL", "3"), ("TF_ENABLE_ONEDNN_OPTS", "0"), ("CUDA_VISIBLE_DEVICES", "-1")):
+        os.environ.setdefault(name, value)
+    import keras  # noqa: PLC0415 - takes seconds
+    import tensorflow as tf  # noqa: PLC0415 - takes seconds
+
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    return keras

@@ -1,0 +1,1 @@
+"""Shipped configurations and recipes: data only, found through :func:`importlib.resources.files`."""

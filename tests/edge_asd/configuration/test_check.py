@@ -1,0 +1,150 @@
+"""The check of a whole configuration or recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_asd.bundle import SCHEMA, Bundle, Calibration, Manifest, Training, write_bundle
+from edge_asd.configuration import parse
+from edge_asd.configuration.check import check_configuration
+from edge_asd.errors import InputError
+from edge_asd.recipe.graph import Recipe
+
+FIRMWARE = """\
+device: pump-hall-07
+mqtt: {host: broker.local, port: 1883}
+sources:
+  - {name: pump-3, bundle: pump-3.easd, source: "mic:USB Audio"}
+"""
+RECIPE = """\
+name: plant/bands
+description: Mean bands.
+branches:
+  bands: {front_end: {kind: log-mel, n_mels: 16}, pooling: [mean]}
+  level: {front_end: {kind: rms}, pooling: [mean]}
+parts:
+  steady: {branches: [bands], detector: {kind: mahalanobis}}
+  level: {branches: [level], detector: {kind: gmm, components: 1}, enabled: false}
+"""
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Callable[..., str]:
+    def run(text: str, **environ: str) -> str:
+        path = tmp_path / "given.yaml"
+        path.write_text(text)
+        return check_configuration(path, environ=environ)
+
+    return run
+
+
+def test_a_recipe_is_told_apart_and_told(check: Callable[..., str], tmp_path: Path) -> None:
+    report = check(RECIPE)
+    assert report.splitlines()[0] == f"{tmp_path}/given.yaml: a recipe, nothing wrong with it"
+    for words in (
+        "plant/bands: Mean bands.",
+        "16000 Hz",
+        "bands: log-mel",
+        "(not used)",
+        "(switched off)",
+        "mahalanobis",
+    ):
+        assert words in report
+
+
+def test_a_fault_in_a_recipe(check: Callable[..., str]) -> None:
+    with pytest.raises(
+        InputError, match=r"given.yaml: parts.steady.detector.kind: expected one of gmm, .*did you mean"
+    ):
+        check(RECIPE.replace("mahalanobis", "mahalanobi"))
+
+
+def test_neither_configuration_nor_recipe(check: Callable[..., str]) -> None:
+    with pytest.raises(InputError, match=r"expected a firmware configuration \(device, mqtt, sources\) or a recipe"):
+        check("fruit: apple")
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    calibration = Calibration(threshold=2.0, centre=0.5, rule="tail", folds=5, held_out=[0.5])
+    training = Training(
+        recordings=1, horizons=1, list_sha256="0" * 64, native_rates=[16000], bandwidth_hz=8000.0, seed=0
+    )
+    manifest = Manifest(
+        schema=SCHEMA,
+        recipe=parse(RECIPE, Recipe, where="recipe"),
+        members={},
+        networks={},
+        calibration=calibration,
+        training=training,
+        tolerances={},
+        versions={},
+    )
+    return write_bundle(tmp_path / "pump-3.easd", manifest, {}, {})
+
+
+def test_a_firmware_configuration_is_told_in_words(check: Callable[..., str], bundle: Bundle, tmp_path: Path) -> None:
+    rule = (
+        "an anomaly begins after 1 decision at or above the bundle's threshold, "
+        "and ends after 3 decisions in a row well below it"
+    )
+    assert check(FIRMWARE).splitlines() == [
+        f"{tmp_path}/given.yaml: a firmware configuration, nothing wrong with it",
+        "  device     pump-hall-07, topics edge-asd/pump-hall-07/…",
+        "  broker     broker.local, port 1883, no login, not encrypted",
+        "  source     pump-3 hears the microphone 'USB Audio', channel 0",
+        f"             judged by {tmp_path}/pump-3.easd (recipe plant/bands, SHA-256 {bundle.sha256[:12]}…)",
+        f"             {rule}",
+    ]
+
+
+def test_a_login_is_told_without_its_password(check: Callable[..., str], bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("hunter2-Zq\n")
+    (tmp_path / "pw").chmod(0o600)
+    (tmp_path / "sound").mkdir()
+    text = FIRMWARE.replace("port: 1883", "username: plant, password_file: pw").replace("mic:USB Audio", "file:sound")
+    report = check(text, EDGE_ASD__SOURCES__0__CHANNEL="mix", EDGE_ASD__SOURCES__0__DECISION__THRESHOLD="3.5")
+    assert f"as plant with the password in {tmp_path}/pw" in report
+    assert "in the clear" in report
+    assert f"pump-3 hears {tmp_path}/sound, all channels mixed" in report
+    assert "at or above 3.5, " in report
+    assert "hunter2" not in report
+    encrypted = check(text.replace("password_file: pw", "password_file: pw, tls: {}"))
+    assert "encrypted, its certificate checked by the system's certificate authorities" in encrypted
+    assert "in the clear" not in encrypted
+
+
+def test_a_missing_bundle_is_an_error(check: Callable[..., str], tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        check(FIRMWARE)
+    assert f"given.yaml: sources[0].bundle: expected a bundle, found no {tmp_path}/pump-3.easd; make one" in str(
+        caught.value
+    )
+
+
+def test_a_bundle_that_is_none_is_an_error(check: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "pump-3.easd").write_text("text")
+    with pytest.raises(InputError, match=r"pump-3.easd: expected a bundle, found another kind of file"):
+        check(FIRMWARE)
+
+
+def test_a_missing_recording_is_an_error(check: Callable[..., str], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"sources\[0\].source: expected a recording or a folder of them, found no "):
+        check(FIRMWARE.replace("mic:USB Audio", "file:none.wav?speed=max"))
+
+
+def test_a_missing_password_or_certificate_is_an_error(check: Callable[..., str], tmp_path: Path) -> None:
+    login = FIRMWARE.replace("port: 1883", "username: u, password_file: pw")
+    with pytest.raises(InputError, match=r"given.yaml: mqtt.password_file: expected the path of a file"):
+        check(login)
+    (tmp_path / "ca.pem").write_text("no certificate")
+    with pytest.raises(InputError, match=r"mqtt.tls.ca_file: expected a file of PEM certificates"):
+        check(FIRMWARE.replace("port: 1883", "tls: {ca_file: ca.pem}"))
+
+
+def test_overrides_are_checked_too(check: Callable[..., str]) -> None:
+    with pytest.raises(InputError, match="overridden by EDGE_ASD__MQTT__PORT"):
+        check(FIRMWARE, EDGE_ASD__MQTT__PORT="tls")

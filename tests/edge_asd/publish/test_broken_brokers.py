@@ -1,0 +1,312 @@
+"""The publisher against brokers that are old, mute or gone wrong, and against errors of its own."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from edge_asd.publish import Event, Publisher, session
+from edge_asd.publish.courier import Courier, Patience
+
+if TYPE_CHECKING:
+    from tests.conftest import Broker
+
+MakePublisher = Callable[..., Publisher]
+MakeEvent = Callable[..., Event]
+Handler = Callable[[socket.socket], None]
+
+WAIT_S = 15
+CONNECT = 0x10
+CONNACK_5 = bytes([0x20, 3, 0, 0, 0])
+CONNACK_REFUSING_VERSION = bytes([0x20, 2, 0, 1])
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(50 * WAIT_S):
+        if condition():
+            return
+        pause.wait(0.02)
+    pytest.fail("it did not happen in time")
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Handler], int]]:
+    """Serve each connection on a free port with a handler, in a thread of its own; return the port."""
+    with ExitStack() as stack:
+
+        def start(handler: Handler) -> int:
+            server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            stack.callback(server.shutdown, socket.SHUT_RDWR)
+            threading.Thread(target=accept, args=(server, handler), daemon=True).start()
+            return int(server.getsockname()[1])
+
+        yield start
+
+
+def accept(server: socket.socket, handler: Handler) -> None:
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        threading.Thread(target=handle, args=(connection, handler), daemon=True).start()
+
+
+def handle(connection: socket.socket, handler: Handler) -> None:
+    with connection, suppress(OSError):
+        handler(connection)
+
+
+def version_of(connect: bytes) -> int:
+    """MQTT level of a CONNECT packet shorter than 128 bytes, or with a two-byte length."""
+    assert connect[0] == CONNECT
+    start = 2 if connect[1] < 128 else 3
+    assert connect[start : start + 6] == b"\x00\x04MQTT"
+    return connect[start + 6]
+
+
+def old_broker(real: int, refusal: bytes | None, versions: list[int]) -> Handler:
+    """What knows nothing of MQTT 5, says so with `refusal` or falls silent, and passes the rest to a real broker."""
+
+    def handler(connection: socket.socket) -> None:
+        connect = connection.recv(4096)
+        versions.append(version_of(connect))
+        if versions[-1] == 5:
+            connection.sendall(refusal or b"")
+            if refusal is None:
+                connection.recv(4096)
+            return
+        with socket.create_connection(("127.0.0.1", real)) as behind:
+            behind.sendall(connect)
+            threading.Thread(target=pump, args=(behind, connection), daemon=True).start()
+            pump(connection, behind)
+
+    return handler
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("refusal", [CONNACK_REFUSING_VERSION, b"", None], ids=["says so", "hangs up", "is silent"])
+def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(
+    broker: Broker,
+    serve: Callable[[Handler], int],
+    make_publisher: MakePublisher,
+    make_event: MakeEvent,
+    refusal: bytes | None,
+) -> None:
+    versions: list[int] = []
+    port = serve(old_broker(broker.port, refusal, versions))
+    with broker.listener() as listener, make_publisher(port, patience=Patience(answer_s=0.3)) as publisher:
+        assert publisher.wait_connected(WAIT_S)
+        assert publisher.statistics().broker.protocol == "3.1.1"
+        publisher.event(make_event())
+        wait_until(lambda: publisher.statistics().spool.depth == 0)
+        broker.stop()
+        wait_until(lambda: not publisher.connected)
+        broker.start()
+        assert publisher.wait_connected(WAIT_S)
+    # A broker that said so is believed for good; one that hung up might only have been starting.
+    assert versions[:2] == [5, 4]
+    assert (versions.count(5) == 1) == bool(refusal)
+    assert [message.topic for message in listener.messages("event")] == ["edge-asd/pi-07/pump-3/event"]
+
+
+def test_a_version_that_is_set_is_spoken_from_the_start(
+    broker: Broker, serve: Callable[[Handler], int], make_publisher: MakePublisher
+) -> None:
+    versions: list[int] = []
+    with make_publisher(serve(old_broker(broker.port, None, versions)), version="3.1.1") as publisher:
+        assert publisher.wait_connected(WAIT_S)
+    assert versions == [4]
+
+
+def mute(seen: list[int]) -> Handler:
+    """Accept every MQTT 5 connection and acknowledge nothing."""
+
+    def handler(connection: socket.socket) -> None:
+        connection.recv(4096)
+        seen.append(1)
+        connection.sendall(CONNACK_5)
+        while connection.recv(65536):
+            pass
+
+    return handler
+
+
+def test_a_broker_that_acknowledges_nothing_is_left_and_tried_again(
+    serve: Callable[[Handler], int],
+    make_publisher: MakePublisher,
+    make_event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    seen: list[int] = []
+    options = {"patience": Patience(acknowledgement_s=0.2), "stop_s": 0.3}
+    with make_publisher(serve(mute(seen)), **options) as publisher:
+        for _ in range(100):
+            publisher.event(make_event())
+        wait_until(lambda: len(seen) >= 3)
+        assert "does not acknowledge" in (publisher.statistics().broker.last_error or "")
+    assert publisher.statistics().spool.depth == 100
+    warnings = [record.message for record in caplog.records if "not acknowledge;" in record.message]
+    assert len(warnings) == 1  # what goes on being wrong is not told again each time
+
+
+def test_leaving_a_broker_that_acknowledges_nothing_leaves_the_word_to_the_last_will(
+    serve: Callable[[Handler], int], make_publisher: MakePublisher, caplog: pytest.LogCaptureFixture
+) -> None:
+    received = bytearray()
+
+    def handler(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(CONNACK_5)
+        while data := connection.recv(65536):
+            received.extend(data)
+        received.extend(b"the end")
+
+    with make_publisher(serve(handler), stop_s=0.2) as publisher:
+        assert publisher.wait_connected(WAIT_S)
+    assert "stopped before" in caplog.text
+    wait_until(lambda: received.endswith(b"the end"))
+    # A DISCONNECT packet (0xE0) would have told the broker to keep the will to itself.
+    assert received.endswith(b"offlinethe end")
+
+
+def test_no_more_than_the_broker_wants_is_under_way_at_once(
+    serve: Callable[[Handler], int], make_publisher: MakePublisher, make_event: MakeEvent
+) -> None:
+    receive_maximum_3 = bytes([0x20, 6, 0, 0, 3, 0x21, 0, 3])
+    received = bytearray()
+
+    def handler(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(receive_maximum_3)
+        while data := connection.recv(65536):
+            received.extend(data)
+
+    with make_publisher(serve(handler), stop_s=0.3) as publisher:
+        for _ in range(50):
+            publisher.event(make_event())
+        # Availability and info are under way as well, and leave room for one event.
+        wait_until(lambda: b"/event" in received)
+    assert received.count(b"edge-asd/pi-07/pump-3/event") == 1
+
+
+def test_a_broker_that_does_not_answer_is_left(serve: Callable[[Handler], int], make_publisher: MakePublisher) -> None:
+    def handler(connection: socket.socket) -> None:
+        while connection.recv(4096):
+            pass
+
+    with make_publisher(serve(handler), patience=Patience(answer_s=0.2), stop_s=0.2) as publisher:
+        wait_until(lambda: "does not answer" in (publisher.statistics().broker.last_error or ""))
+
+
+def test_what_is_no_broker_is_named(serve: Callable[[Handler], int], make_publisher: MakePublisher) -> None:
+    port = serve(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+    with make_publisher(port, stop_s=0.2) as publisher:
+        wait_until(lambda: bool(publisher.statistics().broker.last_error))
+        assert not publisher.connected
+
+
+def test_connections_that_do_not_last_are_called_flapping(
+    broker: Broker, serve: Callable[[Handler], int], make_publisher: MakePublisher
+) -> None:
+    def handler(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(CONNACK_5)
+
+    with make_publisher(serve(handler), stop_s=0.2) as publisher:
+        wait_until(lambda: "as soon as they are made" in (publisher.statistics().broker.last_error or ""))
+
+
+def failing_once(function: Callable[..., Any], error: Exception) -> Callable[..., Any]:
+    failures = [error]
+
+    def wrapper(*args: Any, **keywords: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return function(*args, **keywords)
+
+    return wrapper
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_it_comes_back_when_the_client_librarys_thread_dies(
+    broker: Broker, make_publisher: MakePublisher, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # paho catches an OSError while it connects, and nothing else.
+    connect = failing_once(socket.create_connection, ValueError("a defect"))
+    monkeypatch.setattr("paho.mqtt.client.socket.create_connection", connect)
+    with make_publisher(broker.port) as publisher:
+        publisher.event(make_event())
+        assert publisher.wait_connected(WAIT_S)
+        assert "thread has died" in (publisher.statistics().broker.last_error or "")
+        wait_until(lambda: publisher.statistics().spool.depth == 0)
+
+
+def test_an_error_in_a_callback_is_logged_and_the_event_still_arrives(
+    broker: Broker,
+    make_publisher: MakePublisher,
+    make_event: MakeEvent,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with make_publisher(broker.port, patience=Patience(acknowledgement_s=0.3)) as publisher:
+        assert publisher.wait_connected(WAIT_S)
+        monkeypatch.setattr(session, "_reason", failing_once(session._reason, RuntimeError("a defect")))
+        publisher.event(make_event())
+        wait_until(lambda: publisher.statistics().spool.depth == 0)
+    assert "error in _on_publish" in caplog.text
+
+
+def test_an_error_in_the_couriers_thread_is_logged_and_the_event_still_arrives(
+    broker: Broker,
+    make_publisher: MakePublisher,
+    make_event: MakeEvent,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(Courier, "_on_connected", failing_once(Courier._on_connected, RuntimeError("a defect")))
+    with make_publisher(broker.port) as publisher:
+        publisher.event(make_event())
+        wait_until(lambda: publisher.statistics().spool.depth == 0)
+    assert [record.message for record in caplog.records if record.levelno == logging.ERROR] == [
+        "error in the MQTT thread; the connection is made afresh"
+    ]
+
+
+def test_whoever_publishes_never_waits_for_the_broker(
+    serve: Callable[[Handler], int], make_publisher: MakePublisher, make_event: MakeEvent
+) -> None:
+    # Nobody reads on the other side: a client that wrote in the caller's thread would stand still for ever.
+    hold = threading.Event()
+
+    def handler(_: socket.socket) -> None:
+        hold.wait(WAIT_S)
+
+    port = serve(handler)
+    with make_publisher(port, stop_s=0.1) as publisher:
+
+        def publish() -> None:
+            for _ in range(500):
+                publisher.event(make_event())
+
+        threads = [threading.Thread(target=publish) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(WAIT_S)
+            assert not thread.is_alive()
+        assert publisher.statistics().spool.depth == 2000
+    hold.set()

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edge_asd.bundle import Bundle
+from edge_asd.configuration import parse
+from edge_asd.errors import InputError
+from edge_asd.pipeline import Pipeline, Rows, Score
+from edge_asd.recipe.graph import Recipe
+from tests.handmade import RATE, RECIPE, hum, recipe, write_handmade
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return write_handmade(tmp_path_factory.mktemp("bundle") / "hum.easd")
+
+
+def scores(pipeline: Pipeline, samples: NDArray[np.float32], cuts: list[int]) -> list[Score]:
+    pipeline.reset()
+    edges = [0, *sorted(cuts), len(samples)]
+    return [score for a, b in pairwise(edges) for score in pipeline.process(samples[a:b])]
+
+
+@settings(max_examples=40, deadline=None)
+@given(cuts=st.lists(st.integers(0, 5 * RATE), max_size=30))
+def test_cutting_the_sound_changes_nothing(bundle: Bundle, cuts: list[int]) -> None:
+    pipeline = Pipeline(bundle)
+    samples = hum(5, 3)
+    assert scores(pipeline, samples, cuts) == scores(pipeline, samples, [])
+
+
+def test_single_samples_change_nothing(bundle: Bundle) -> None:
+    pipeline = Pipeline(bundle)
+    samples = hum(2.5, 3)
+    assert scores(pipeline, samples, list(range(len(samples)))) == scores(pipeline, samples, [])
+
+
+def test_decisions_fall_due_after_a_horizon_then_every_hop(bundle: Bundle) -> None:
+    ends = [score.end for score in Pipeline(bundle).process(hum(4, 1))]
+    assert ends == [2 * RATE, 5 * RATE // 2, 3 * RATE, 7 * RATE // 2, 4 * RATE]
+
+
+def test_what_is_wrong_scores_higher(bundle: Bundle) -> None:
+    pipeline = Pipeline(bundle)
+    normal = [score.value for score in scores(pipeline, hum(20, 5), [])]
+    wrong = [score.value for score in scores(pipeline, hum(20, 5, wrong=True), [])]
+    assert max(normal) < bundle.manifest.calibration.threshold < min(wrong)
+
+
+def test_rows_against_naive_frames() -> None:
+    samples = hum(2, 1)
+    _, rows = next(Rows(recipe(), {}, where="").process(samples))
+    starts = range(0, len(samples) - 511, 256)
+    levels = [10 * np.log10(np.mean(samples[start : start + 512].astype(float) ** 2)) for start in starts]
+    np.testing.assert_allclose(rows["level"][:, 0], levels, atol=1e-4)
+    assert rows["bands"].shape == (len(starts), 8)
+    np.testing.assert_allclose(rows["bands"].mean(axis=1), 0, atol=1e-4)
+
+
+def test_a_long_gap_starts_the_horizon_afresh(bundle: Bundle) -> None:
+    pipeline = Pipeline(bundle)
+    assert not list(pipeline.process(hum(1.9, 1)))
+    pipeline.gap(RATE)
+    assert not list(pipeline.process(hum(1.9, 2)))
+    (score,) = pipeline.process(hum(0.1, 3))
+    assert score.end == round((1.9 + 1 + 1.9 + 0.1) * RATE)
+
+
+def test_nothing_is_joined_across_a_gap(bundle: Bundle) -> None:
+    # A step between two levels is a click to whoever joins them.
+    samples = hum(4, 1)
+    pipeline = Pipeline(bundle)
+    whole = scores(pipeline, samples, [])
+    pipeline.reset()
+    list(pipeline.process(samples[: 2 * RATE]))
+    pipeline.gap()
+    second = list(pipeline.process(samples[2 * RATE :]))
+    assert [score.end for score in second] == [4 * RATE]
+    pipeline.reset()
+    (alone,) = pipeline.process(samples[2 * RATE :])
+    assert second[0].value == alone.value
+    assert len(whole) == 5
+
+
+def test_a_brief_gap_keeps_the_horizon(bundle: Bundle) -> None:
+    pipeline = Pipeline(bundle)
+    list(pipeline.process(hum(2, 1)))
+    pipeline.gap(10)
+    (score,) = pipeline.process(hum(0.5, 2))
+    assert score.end == 2 * RATE + 10 + RATE // 2
+    assert score.value < bundle.manifest.calibration.threshold
+
+
+def test_a_horizon_shorter_than_a_patch_is_refused() -> None:
+    short = parse(RECIPE, Recipe, where="r", overrides=["horizon.seconds=0.01"])
+    with pytest.raises(InputError, match=r"lengthen horizon\.seconds"):
+        Rows(short, {}, where="r")
+
+
+def test_bundle_that_does_not_fit_its_recipe_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    arrays = {name: array for name, array in bundle.arrays.items() if not name.endswith("steady/detector/mean")}
+    with pytest.raises(InputError, match=r"parts.steady.*mean"):
+        Pipeline(bundle._replace(arrays=arrays))
