@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
+import io
+import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, NoReturn, Protocol, cast
 
 from edge_asd.errors import EdgeAsdError
 from edge_asd.version import __version__
@@ -57,23 +58,50 @@ exit status: 0 done, 1 what was checked does not hold, 2 bad usage, configuratio
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Refuse wrong usage in one line, as everything else is refused."""
+        raise EdgeAsdError(f"{message}; see '{self.prog} --help'")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
+    _let_every_word_through()
     try:
-        return _run([word for word in words if word != "--debug"])
+        try:
+            return _run([word for word in words if word != "--debug"])
+        finally:
+            _flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has had enough; the interpreter must not complain about it at exit.
-        sys.stderr.close()
+        # Whoever read our output has had enough of it.
         return 0
     except (EdgeAsdError, OSError) as error:
         if debug:
             traceback.print_exc()
         print(f"edge-asd: {error}", file=sys.stderr)
         return error.exit_status if isinstance(error, EdgeAsdError) else 2
+
+
+def _let_every_word_through() -> None:
+    # A recording's name may be no text at all, and a terminal may lack a sign of ours: neither is an error.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
+
+
+def _flush() -> None:
+    # At exit the interpreter would flush as well, and complain in its own words where that fails.
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def _run(words: list[str]) -> int:
@@ -84,7 +112,7 @@ def _run(words: list[str]) -> int:
         parser.print_help()
         return 2
     module = _import(name)
-    command = argparse.ArgumentParser(
+    command = _Parser(
         prog=f"edge-asd {name}",
         description=f"{COMMANDS[name].summary[0].upper()}{COMMANDS[name].summary[1:]}.",
         epilog=f"example:\n{module.EXAMPLE}",
@@ -98,7 +126,7 @@ def _run(words: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     width = max(map(len, COMMANDS))
     commands = "\n".join(f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items())
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="edge-asd",
         usage="edge-asd [-h] [--version] COMMAND ...",
         description=f"Hears when a machine starts to sound wrong.\n\ncommands:\n{commands}",
@@ -118,6 +146,6 @@ def _import(name: str) -> CommandModule:
         if command.extra is None:
             raise
         raise EdgeAsdError(
-            f"edge-asd {name}: expected the packages of the extra '{command.extra}', found no module '{error.name}'; "
+            f"{name}: expected the packages of the extra '{command.extra}', found no module '{error.name}'; "
             f"pip install 'edge-asd[{command.extra}]'"
         ) from error

@@ -26,7 +26,7 @@ TopicPath = Annotated[
 ]
 Origin = Annotated[
     str,
-    Meta(pattern=r"^(mic|mic:.+|file:.+|stdin)(?!\n)$", description="'mic', 'mic:NAME', 'file:PATH' or 'stdin'"),
+    Meta(pattern=r"^(mic|mic:.+|file:.+|stdin(\?.+)?)(?!\n)$", description="'mic', 'mic:NAME', 'file:PATH' or 'stdin'"),
 ]
 
 
@@ -57,6 +57,8 @@ class Mqtt(Settings):
     """Name to log in with."""
     password_file: Text | None = None
     """File that holds the password, so that no secret stands in the configuration."""
+    version: Literal["auto", "5", "3.1.1"] = "auto"
+    """MQTT version to speak; `auto` tries 5 first, under which a refusal by an access list can be seen."""
     tls: Tls | None = None
     """Encryption; left out, the connection is plain. `{}` takes the system's certificate authorities."""
     base_topic: TopicPath = "edge-asd"
@@ -93,7 +95,8 @@ class Source(Settings):
     """Bundle file, relative to the configuration file."""
     source: Origin
     """Where the sound comes from: `mic`, `mic:NAME`, `file:PATH` (a recording or a folder, relative to the
-    configuration file; `?speed=max` after it for as fast as possible) or `stdin`."""
+    configuration file; `?speed=max` after it for as fast as possible), or `stdin`, raw samples
+    (`stdin?rate=16000&format=s16le&channels=1`)."""
     channel: Annotated[int, Meta(ge=0)] | Literal["mix"] = 0
     """Channel to listen to, counted from 0, or `mix` for the mean of all."""
     decision: Decision = msgspec.field(default_factory=Decision)
@@ -130,5 +133,5 @@ class Firmware(Settings):
         doubles = sorted({name for name in names if names.count(name) > 1})
         if doubles:
             raise ValueError(f"sources: expected a name of its own for each, found {', '.join(doubles)} more than once")
-        if sum(source.source == "stdin" for source in self.sources) > 1:
+        if sum(source.source.startswith("stdin") for source in self.sources) > 1:
             raise ValueError("sources: expected at most one that reads stdin, found several")

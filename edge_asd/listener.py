@@ -17,6 +17,7 @@ from edge_asd.pipeline import Pipeline, Score
 from edge_asd.publish import BundleReference, Event, SourceHealth, State
 from edge_asd.publish.clock import rfc3339
 from edge_asd.publish.payloads import Microphone
+from edge_asd.scoring import too_short
 
 _log = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ class Listener(threading.Thread):
                     self._address, sample_rate=self._recipe.sample_rate, channel=self._source.channel
                 ) as capture:
                     self._follow(capture)
+                self._check_scored()
                 self._lose("ended", "stopped" if self._stopping.is_set() else "the recording has ended")
                 return
             except CaptureError as error:
@@ -105,6 +107,12 @@ class Listener(threading.Thread):
                 self._pipeline.gap()
                 self._lose("gone", str(error))
                 self._stopping.wait(RETRY_S)
+
+    def _check_scored(self) -> None:
+        # A microphone never ends; of recordings that all end too soon, somebody has to be told.
+        if not (self._scored or self._stopping.is_set()):
+            seconds = self._heard / self._recipe.sample_rate
+            raise too_short(self._source.source, seconds, self._recipe)
 
     def _follow(self, capture: Capture) -> None:
         for item in capture:

@@ -13,8 +13,9 @@ from pathlib import Path
 from types import FrameType
 
 from edge_asd import golden
+from edge_asd.audio import find_recordings
 from edge_asd.bundle import Bundle, read_bundle
-from edge_asd.capture import parse_source
+from edge_asd.capture import Files, parse_source
 from edge_asd.configuration import read_secret, redacted, resolve_path
 from edge_asd.firmware import Firmware
 from edge_asd.interpreter import find_runtime
@@ -28,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
 _JOIN_S = 5.0
+_CONNECT_S = 2.0
 
 
 def monitor(firmware: Firmware, where: Path, *, once: bool = False) -> int:
@@ -55,11 +57,22 @@ def monitor(firmware: Firmware, where: Path, *, once: bool = False) -> int:
     started = time.monotonic()
     bundles = {source.name: _load(firmware, where, source.bundle) for source in firmware.sources}
     addresses = {source.name: parse_source(source.source, base=where.parent) for source in firmware.sources}
+    for address in addresses.values():
+        if isinstance(address, Files):
+            find_recordings(address.path)
     password = read_secret(resolve_path(firmware.mqtt.password_file, where)) if firmware.mqtt.password_file else None
+    version = None if firmware.mqtt.version == "auto" else firmware.mqtt.version
     publisher = Publisher(
-        firmware.device, firmware.mqtt, password, _info(firmware, bundles), state_interval_s=firmware.state_interval_s
+        firmware.device,
+        firmware.mqtt,
+        password,
+        _info(firmware, bundles),
+        state_interval_s=firmware.state_interval_s,
+        version=version,
     )
     with _stop_signals() as stopping, publisher:
+        # What happens before the first connection counts as history; a recording at full speed would be all of it.
+        publisher.wait_connected(_CONNECT_S)
         listeners = [
             Listener(source, addresses[source.name], bundles[source.name], publisher, threads=firmware.threads)
             for source in firmware.sources
@@ -90,11 +103,18 @@ def _watch(
     once: bool,
 ) -> None:
     due = started
-    while not stopping.is_set() and not (once and not any(listener.is_alive() for listener in listeners)):
+    while not stopping.is_set() and not _is_over(listeners, once=once):
         if time.monotonic() >= due:
             due = time.monotonic() + firmware.health_interval_s
             publisher.health(_health(firmware, listeners, started))
         stopping.wait(_POLL_S)
+
+
+def _is_over(listeners: list[Listener], *, once: bool) -> bool:
+    # A source that has ended is no reason to end, one that failed may be mended by a restart once none is left.
+    if any(listener.is_alive() for listener in listeners):
+        return False
+    return once or all(listener.failure for listener in listeners)
 
 
 def _health(firmware: Firmware, listeners: list[Listener], started: float) -> Health:

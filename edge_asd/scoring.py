@@ -52,7 +52,7 @@ class Scorer:
         self._pipeline.reset()
         scores = list(self._pipeline.process(recording.samples))
         if not scores:
-            raise too_short(path, len(recording.samples), self._recipe)
+            raise too_short(str(path), len(recording.samples) / self._recipe.sample_rate, self._recipe)
         worst = max(scores, key=lambda score: score.value)
         return RecordingScore(
             path=str(path),
@@ -65,11 +65,10 @@ class Scorer:
         )
 
 
-def too_short(path: Path, samples: int, recipe: Recipe) -> InputError:
-    """Return the error for a recording that is shorter than the recipe's horizon."""
-    seconds = samples / recipe.sample_rate
+def too_short(where: str, seconds: float, recipe: Recipe) -> InputError:
+    """Return the error for sound that is shorter than the recipe's horizon."""
     return InputError(
-        str(path),
+        where,
         expected=f"at least {recipe.horizon.seconds:g} s of sound, the horizon of one decision",
         found=f"{seconds:.3g} s",
         remedy=f"record longer, or export with --set horizon.seconds={max(1, int(seconds))}",

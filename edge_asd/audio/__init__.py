@@ -1,26 +1,25 @@
-"""Reading recordings, choosing channels, resampling, and decoding raw samples.
+"""Recordings and samples: finding, reading, decoding, choice of channel, resampling."""
 
-Samples are float32 everywhere past this package, with full scale at ±1.0 whatever the integer depth they came in.
-"""
-
-from edge_asd.audio.channels import Channel, check_channel, to_mono
-from edge_asd.audio.finding import find_recordings
-from edge_asd.audio.pcm import Encoding, PcmDecoder
-from edge_asd.audio.recording import Recording, RecordingReader, iter_blocks, read_recording
-from edge_asd.audio.resampling import Resampler, output_length, resample
+from edge_asd.audio.finding import SUFFIXES, find_recordings
+from edge_asd.audio.mixing import Channel, check_channel, to_mono
+from edge_asd.audio.pcm import SAMPLE_FORMATS, PcmDecoder, SampleFormat
+from edge_asd.audio.recordings import Recording, RecordingInfo, probe_recording, read_blocks, read_recording
+from edge_asd.audio.resampling import Resampler, output_length
 
 __all__ = [
+    "SAMPLE_FORMATS",
+    "SUFFIXES",
     "Channel",
-    "Encoding",
     "PcmDecoder",
     "Recording",
-    "RecordingReader",
+    "RecordingInfo",
     "Resampler",
+    "SampleFormat",
     "check_channel",
     "find_recordings",
-    "iter_blocks",
     "output_length",
+    "probe_recording",
+    "read_blocks",
     "read_recording",
-    "resample",
     "to_mono",
 ]

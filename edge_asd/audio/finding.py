@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -11,80 +10,74 @@ from typing import NoReturn
 from edge_asd.errors import InputError
 
 SUFFIXES = frozenset(
-    ".wav .wave .bwf .rf64 .w64 .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf".split()  # noqa: SIM905
+    (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64")
 )
-"""Names of audio files end so; what a file really holds is found when it is read."""
+"""Endings by which recordings are found in a folder."""
 
 
-def natural_key(path: Path) -> tuple[tuple[tuple[int, str], ...], ...]:
-    """Sort key under which `clip-9` comes before `clip-10`, folder by folder."""
-    return tuple(_natural_part(part) for part in path.parts)
+def find_recordings(path: Path) -> list[Path]:
+    """Return the recordings of a folder and all below it, in the order of their names; a file stands for itself.
 
-
-def _natural_part(part: str) -> tuple[tuple[int, str], ...]:
-    # Digits and text alternate, so only like meets like; the text itself breaks ties such as 1 and 01.
-    pieces = re.split(r"([0-9]+)", part.casefold())
-    numbered = [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in pieces]
-    return (*numbered, (-1, part))
-
-
-def find_recordings(path: Path | str) -> list[Path]:
-    """Find the recordings that a path names.
-
-    Parameters
-    ----------
-    path
-        A file, which is taken whatever its name, or a folder, which is searched with all its subfolders (through
-        symbolic links too). Hidden files and folders, and with them the ``._`` files of macOS, are left out.
-
-    Returns
-    -------
-    Paths in natural order (`clip-9` before `clip-10`), the same on every machine.
+    Links are followed. Hidden files and folders, among them the `._` files of macOS, are passed over.
 
     Raises
     ------
     InputError
-        The path is missing, is neither file nor folder, cannot be read, or holds no recording.
+        When `path` does not exist, cannot be read, or is a folder without recordings.
     """
-    path = Path(path)
-    try:
-        is_folder = path.is_dir()
-        exists = path.exists()
-    except (OSError, ValueError) as error:
-        raise InputError(str(path), expected="a recording or a folder of recordings", found=str(error)) from error
-    if not exists:
-        raise InputError(str(path), expected="a recording or a folder of recordings", found="nothing of that name")
-    if not is_folder:
+    if not _exists(path):
+        raise InputError(str(path), expected="a recording or a folder of recordings", found="no such file or folder")
+    if not path.is_dir():
         return [path]
-    found = sorted(_walk(path), key=natural_key)
+    found = sorted(_walk(path))
     if not found:
-        kinds = ", ".join(sorted(SUFFIXES))
-        raise InputError(str(path), expected="recordings in this folder", found="none", remedy=f"looked for {kinds}")
+        raise InputError(
+            str(path),
+            expected="a folder of recordings (.wav, .flac, .ogg …)",
+            found="none in it or below it",
+            remedy="name the folder that holds them",
+        )
     return found
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    seen: set[tuple[int, int]] = set()
-    for parent, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".") and _is_new(Path(parent, name), seen)]
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(parent, name)
-
-
-def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
-    """Whether a folder has not been walked yet: a link may lead back to where it stands."""
+def _exists(path: Path) -> bool:
     try:
-        status = folder.stat()
-    except OSError as error:
-        _refuse(error)
-    identity = (status.st_dev, status.st_ino)
-    if identity in seen:
+        path.stat()
+    except FileNotFoundError:
         return False
-    seen.add(identity)
+    except (OSError, ValueError) as error:
+        _refuse(error, path)
     return True
 
 
-def _refuse(error: OSError) -> NoReturn:
-    where = str(error.filename or "folder")
-    raise InputError(where, expected="a folder that can be read", found=error.strerror or str(error)) from error
+def _walk(root: Path) -> Iterator[Path]:
+    seen = {_identity(root)}
+    # A folder that cannot be read is an error: half of the recordings must not go missing unseen.
+    for parent, folders, files in os.walk(root, onerror=_refuse, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".") and _is_new(Path(parent, name), seen)]
+        for name in files:
+            path = Path(parent, name)
+            if not name.startswith(".") and path.suffix.lower() in SUFFIXES and path.is_file():
+                yield path
+
+
+def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
+    # A link may lead back to a folder above it.
+    identity = _identity(folder)
+    known = identity in seen
+    seen.add(identity)
+    return not known
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    try:
+        status = folder.stat()
+    except OSError as error:
+        _refuse(error, folder)
+    return status.st_dev, status.st_ino
+
+
+def _refuse(error: OSError | ValueError, path: Path | None = None) -> NoReturn:
+    where = path or getattr(error, "filename", None)
+    found = getattr(error, "strerror", None) or str(error)
+    raise InputError(str(where), expected="a file or folder that can be read", found=found) from error

@@ -1,17 +1,17 @@
-"""Raw samples without a header: bytes to float32."""
+"""Raw samples without a header → floats."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-Encoding = Literal["s16le", "s24le", "s32le", "f32le"]
-"""How one raw sample is written: signed integer or float, its bits, little end first (the names are ffmpeg's)."""
-
-ENCODINGS: tuple[str, ...] = get_args(Encoding)
-BYTES: dict[Encoding, int] = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
+SampleFormat = Literal["s16le", "s24le", "s32le", "f32le"]
+"""Form of raw samples: integers or floats of so many bits, little-endian; the names are ffmpeg's."""
+SAMPLE_FORMATS: tuple[SampleFormat, ...] = get_args(SampleFormat)
+"""Their names."""
 
 
 def _decode_s16(data: bytes) -> NDArray[np.float32]:
@@ -19,10 +19,10 @@ def _decode_s16(data: bytes) -> NDArray[np.float32]:
 
 
 def _decode_s24(data: bytes) -> NDArray[np.float32]:
-    # The three bytes become the upper three of a 32-bit integer, which carries the sign along.
-    padded = np.zeros((len(data) // 3, 4), np.uint8)
-    padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-    return padded.view("<i4")[:, 0].astype(np.float32) / np.float32(2**31)
+    # The three bytes become the upper ones of four, which keeps the sign.
+    wide = np.zeros((len(data) // 3, 4), np.uint8)
+    wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+    return wide.view("<i4")[:, 0].astype(np.float32) / np.float32(2**31)
 
 
 def _decode_s32(data: bytes) -> NDArray[np.float32]:
@@ -33,43 +33,44 @@ def _decode_f32(data: bytes) -> NDArray[np.float32]:
     return np.frombuffer(data, "<f4").astype(np.float32)
 
 
-_DECODERS = {"s16le": _decode_s16, "s24le": _decode_s24, "s32le": _decode_s32, "f32le": _decode_f32}
+_FORMS: dict[SampleFormat, tuple[int, Callable[[bytes], NDArray[np.float32]]]] = {
+    "s16le": (2, _decode_s16),
+    "s24le": (3, _decode_s24),
+    "s32le": (4, _decode_s32),
+    "f32le": (4, _decode_f32),
+}
 
 
 class PcmDecoder:
-    """Turns a stream of bytes, cut anywhere, into blocks of whole sample frames.
+    """Turns bytes, cut anywhere, into blocks of whole samples of all channels.
 
     Parameters
     ----------
-    encoding
-        How one sample is written.
+    form
+        Form of one sample.
     channels
-        Interleaved channels, 1 or more.
+        Channels, whose samples take turns.
     """
 
-    def __init__(self, encoding: Encoding, channels: int) -> None:
+    def __init__(self, form: SampleFormat, channels: int) -> None:
+        width, self._decode = _FORMS[form]
         self.channels = channels
-        self.frame_bytes = BYTES[encoding] * channels
-        self._decode = _DECODERS[encoding]
-        self._pending = b""
+        self.frame_bytes = width * channels
+        """Bytes of one sample of every channel."""
+        self._rest = b""
 
     @property
     def pending(self) -> int:
-        """Bytes of an incomplete frame that wait for the next block."""
-        return len(self._pending)
+        """Bytes at hand of a sample that is not complete."""
+        return len(self._rest)
 
     def process(self, data: bytes) -> NDArray[np.float32]:
-        """Decode all complete frames.
-
-        Returns
-        -------
-        Samples, shape (n, channels), n ≥ 0; full scale is ±1.0.
-        """
-        data = self._pending + data
+        """Take bytes and return the samples complete by now, full scale ±1, shape (n, channels)."""
+        data = self._rest + data
         whole = len(data) - len(data) % self.frame_bytes
-        self._pending = data[whole:]
+        self._rest = data[whole:]
         return self._decode(data[:whole]).reshape(-1, self.channels)
 
     def reset(self) -> None:
-        """Forget an incomplete frame."""
-        self._pending = b""
+        """Forget an incomplete sample."""
+        self._rest = b""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,16 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.audio.mixing import Channel, to_mono
+from edge_asd.audio.mixing import Channel, check_channel, to_mono
 from edge_asd.audio.resampling import Resampler
 from edge_asd.errors import InputError
 
-SUFFIXES = frozenset(
-    (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64")
-)
-"""Endings by which recordings are found in a folder."""
+_log = logging.getLogger(__name__)
+
+RATES = range(1_000, 1_000_001)
+"""Sampling rates that sound of a machine may have, in hertz; a damaged header gives others."""
 
 _BLOCK_FRAMES = 1 << 16
+_BLOCK_VALUES = 1 << 22
+_OPEN_ENDED = 0x7FFF_0000
 
 
 class RecordingInfo(NamedTuple):
@@ -43,31 +48,13 @@ class Recording(NamedTuple):
     """Rate of `samples`, in hertz."""
     native_rate: int
     """Rate of the file, in hertz."""
+    channels: int = 1
+    """Channels of the file."""
 
-
-def find_recordings(path: Path) -> list[Path]:
-    """Return the recordings of a folder and all below it, in the order of their names; a file stands for itself.
-
-    Hidden files and folders are passed over.
-
-    Raises
-    ------
-    InputError
-        When `path` does not exist, or the folder holds no recording.
-    """
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise InputError(str(path), expected="a recording or a folder of recordings", found="no such file or folder")
-    found = sorted(entry for entry in path.rglob("*") if _is_recording(entry, path))
-    if not found:
-        raise InputError(
-            str(path),
-            expected="a folder of recordings (.wav, .flac, .ogg …)",
-            found="none in it or below it",
-            remedy="name the folder that holds them",
-        )
-    return found
+    @property
+    def seconds(self) -> float:
+        """Length, in seconds."""
+        return len(self.samples) / self.sample_rate
 
 
 def probe_recording(path: Path) -> RecordingInfo:
@@ -76,7 +63,7 @@ def probe_recording(path: Path) -> RecordingInfo:
     Raises
     ------
     InputError
-        When it is missing, is no recording, or has no samples.
+        When it is missing, is no recording, has no samples, or a sampling rate that no recording has.
     """
     with _opened(path) as file:
         return RecordingInfo(path, file.samplerate, file.channels, file.frames)
@@ -97,13 +84,13 @@ def read_recording(path: Path, *, channel: Channel = 0, sample_rate: int | None 
     Raises
     ------
     InputError
-        When it is missing, is no recording, has no samples or not as many as its header says, lacks the channel, or
-        holds NaN or infinity.
+        When it is missing, is no recording, has no samples, is damaged, lacks the channel, or holds NaN or infinity.
+        An uncompressed one that is merely cut short is read as far as it goes, with a warning in the log.
     """
     info = probe_recording(path)
     rate = sample_rate or info.native_rate
     samples = np.concatenate(list(read_blocks(path, channel=channel, sample_rate=rate)))
-    return Recording(path, samples, rate, info.native_rate)
+    return Recording(path, samples, rate, info.native_rate, info.channels)
 
 
 def read_blocks(
@@ -111,10 +98,13 @@ def read_blocks(
 ) -> Iterator[NDArray[np.float32]]:
     """Read a recording block by block, in bounded memory; parameters and errors as `read_recording`.
 
-    `frames` is the length of a block before it is resampled.
+    `frames` is the greatest length of a block before it is resampled. Joined, the blocks are what `read_recording`
+    gives, whatever `frames` is; a block may be empty.
     """
     with _opened(path) as file:
-        _check_channel(path, channel, file.channels)
+        check_channel(str(path), channel, file.channels)
+        _warn_if_cut_short(path, file)
+        frames = max(1, min(frames, _BLOCK_VALUES // file.channels))
         resampler = Resampler(file.samplerate, sample_rate)
         position = 0
         while position < file.frames:
@@ -126,27 +116,21 @@ def read_blocks(
                     found=f"{position}: it is cut short",
                     remedy="copy or record it again",
                 )
-            _check_finite(path, block, position, file.samplerate)
+            samples = to_mono(block, channel)
+            _check_finite(path, samples, position, file.samplerate)
             position += len(block)
-            yield resampler.process(to_mono(block, channel))
+            yield resampler.process(samples)
         yield resampler.flush()
-
-
-def _is_recording(entry: Path, root: Path) -> bool:
-    hidden = any(part.startswith(".") for part in entry.relative_to(root).parts)
-    return not hidden and entry.suffix.lower() in SUFFIXES and entry.is_file()
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     soundfile = _soundfile()
-    if path.is_dir():
-        raise InputError(str(path), expected="a recording", found="a folder")
+    _check_regular(path)
     try:
         # Opened here, so that a missing or forbidden file is told apart from one that is no recording.
         with path.open("rb") as stream, soundfile.SoundFile(stream.fileno(), closefd=False) as file:
-            if file.frames <= 0:
-                raise InputError(str(path), expected="a recording", found="no samples in it")
+            _check_header(path, file)
             yield file
     except soundfile.SoundFileError as error:
         said = getattr(error, "error_string", str(error)).strip().rstrip(".")
@@ -155,6 +139,47 @@ def _opened(path: Path) -> Iterator[Any]:
         ) from error
     except OSError as error:
         raise InputError(str(path), expected="a recording", found=error.strerror or str(error)) from error
+
+
+def _check_regular(path: Path) -> None:
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            str(path), expected="a recording", found=getattr(error, "strerror", None) or str(error)
+        ) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(str(path), expected="a recording", found="a folder")
+    # Opening a pipe would wait for whoever writes into it.
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(str(path), expected="a recording", found="something that is no regular file")
+    if status.st_size == 0:
+        raise InputError(str(path), expected="a recording", found="an empty file")
+
+
+def _check_header(path: Path, file: Any) -> None:
+    if file.frames <= 0:
+        raise InputError(str(path), expected="a recording", found="no samples in it")
+    if file.samplerate not in RATES:
+        raise InputError(
+            str(path), expected=f"a sampling rate of {RATES[0]} to {RATES[-1]} Hz", found=f"{file.samplerate} Hz"
+        )
+
+
+def _warn_if_cut_short(path: Path, file: Any) -> None:
+    missing = _missing_bytes(file.extra_info)
+    if missing:
+        _log.warning("%s: cut short: %d bytes fewer than its header says; the rest is used", path, missing)
+
+
+def _missing_bytes(said: str) -> int:
+    """Return how many bytes of samples libsndfile's log says the header promised in vain."""
+    found = re.search(r"^\s*(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", said, re.MULTILINE)
+    if not found:
+        return 0
+    promised, held = int(found[1]), int(found[2])
+    # A program that writes into a pipe does not know the length and puts the greatest there is.
+    return max(0, promised - held) if promised < _OPEN_ENDED else 0
 
 
 def _read(path: Path, file: Any, frames: int) -> NDArray[np.float32]:
@@ -177,18 +202,8 @@ def _soundfile() -> Any:
     return soundfile
 
 
-def _check_channel(path: Path, channel: Channel, channels: int) -> None:
-    if channel != "mix" and channel >= channels:
-        raise InputError(
-            str(path),
-            expected=f"channel {channel}, counted from 0",
-            found=f"{channels} channel{'s' if channels > 1 else ''}",
-            remedy="choose another channel, or mix",
-        )
-
-
-def _check_finite(path: Path, block: NDArray[np.float32], position: int, rate: int) -> None:
-    bad = ~np.isfinite(block).all(axis=1)
+def _check_finite(path: Path, samples: NDArray[np.float32], position: int, rate: int) -> None:
+    bad = ~np.isfinite(samples)
     if bad.any():
         second = (position + int(np.argmax(bad))) / rate
         raise InputError(

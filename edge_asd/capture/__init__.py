@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from edge_asd.audio import Channel
 from edge_asd.capture.address import Files, Microphone, SourceAddress, Stdin, parse_source
-from edge_asd.capture.files import play
-from edge_asd.capture.items import Block, CaptureError, Gap
-from edge_asd.capture.microphone import MicrophoneCapture, MicrophoneInfo, list_microphones
-from edge_asd.capture.stdin import read_stdin
+from edge_asd.capture.files import FilesCapture
+from edge_asd.capture.items import Block, CaptureError, Gap, Item
+from edge_asd.capture.microphone import MicrophoneCapture
+from edge_asd.capture.portaudio import MicrophoneInfo, list_microphones
+from edge_asd.capture.stdin import StdinCapture
 from edge_asd.capture.watch import SignalFault, SignalWatch
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "CaptureError",
     "Files",
     "Gap",
+    "Item",
     "Microphone",
     "MicrophoneInfo",
     "SignalFault",
@@ -30,7 +32,7 @@ __all__ = [
     "parse_source",
 ]
 
-Capture = Iterable[Block | Gap]
+Capture = Iterable[Item]
 """Sound as it comes, until the source ends."""
 
 
@@ -55,9 +57,9 @@ def open_capture(address: SourceAddress, *, sample_rate: int, channel: Channel =
         When it cannot be used now: a microphone that is not plugged in, or gives nothing.
     """
     if isinstance(address, Files):
-        yield play(address, sample_rate=sample_rate, channel=channel)
+        yield FilesCapture(address, sample_rate=sample_rate, channel=channel)
     elif isinstance(address, Stdin):
-        yield read_stdin(address, sample_rate=sample_rate, channel=channel)
+        yield StdinCapture(address, sample_rate=sample_rate, channel=channel)
     else:
         with MicrophoneCapture(address.name, sample_rate=sample_rate, channel=channel) as microphone:
             yield microphone

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from edge_asd.audio import SAMPLE_FORMATS, SampleFormat
 from edge_asd.errors import InputError
-
-SampleFormat = Literal["s16le", "s24le", "s32le", "f32le"]
-"""Form of raw samples: integers or floats, little-endian."""
-SAMPLE_FORMATS: tuple[SampleFormat, ...] = ("s16le", "s24le", "s32le", "f32le")
 
 _FORMS = "mic, mic:NAME, file:PATH, file:PATH?speed=max or stdin?rate=16000&format=s16le&channels=1"
 _MOST_CHANNELS = 64
@@ -40,6 +37,7 @@ class Stdin(NamedTuple):
 
 
 SourceAddress = Microphone | Files | Stdin
+"""Any of the three."""
 
 
 def parse_source(text: str, *, base: Path | None = None) -> SourceAddress:
@@ -90,7 +88,7 @@ def _stdin(text: str) -> Stdin:
 
 def _options(text: str, query: str, known: set[str]) -> dict[str, str]:
     try:
-        options = dict(parse_qsl(query, strict_parsing=True)) if query else {}
+        options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=True)) if query else {}
     except ValueError:
         raise _unknown(text) from None
     if not set(options) <= known:

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asd.capture.watch import SignalFault
 from edge_asd.errors import EdgeAsdError
 
 
 class CaptureError(EdgeAsdError):
-    """A source cannot be heard now, but may be later: a microphone that is not there, or gives nothing."""
+    """A source cannot be heard now, but may be later: to be closed and opened again after a while.
+
+    Parameters
+    ----------
+    message
+        What is wrong, in one line.
+    state
+        `gone`: not there, or refused; `stalled`: there, yet nothing arrives.
+    """
+
+    def __init__(self, message: str, *, state: Literal["gone", "stalled"] = "gone") -> None:
+        self.state = state
+        super().__init__(message)
 
 
 class Block(NamedTuple):
     """Sound."""
 
     samples: NDArray[np.float32]
-    """Mono, full scale ±1, at the rate that was asked for, shape (n,)."""
+    """Mono, full scale ±1, at the rate that was asked for, shape (n,), n ≥ 1."""
+    start: int
+    """Number of the first sample, counted since the source was opened, with those that a gap declared lost."""
+    fault: SignalFault | None = None
+    """What is wrong with the signal by the end of these samples."""
 
 
 class Gap(NamedTuple):
@@ -28,3 +46,9 @@ class Gap(NamedTuple):
     """Samples that are missing, at the rate that was asked for; None where nobody knows."""
     reason: str
     """Why, in words."""
+    path: Path | None = None
+    """The recording that begins here, where that is all."""
+
+
+Item = Block | Gap
+"""What a capture gives."""

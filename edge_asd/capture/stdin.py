@@ -3,66 +3,134 @@
 from __future__ import annotations
 
 import io
+import logging
+import select
 import sys
 from collections.abc import Iterator
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edge_asd.audio import Channel, Resampler, to_mono
-from edge_asd.capture.address import SampleFormat, Stdin
-from edge_asd.capture.items import Block, Gap
+from edge_asd.audio import Channel, PcmDecoder, check_channel, to_mono
+from edge_asd.capture.address import Stdin
+from edge_asd.capture.items import CaptureError, Item
+from edge_asd.capture.track import Track
 from edge_asd.errors import InputError
 
+_log = logging.getLogger(__name__)
+
+STALLED_S = 5.0
+"""Seconds without a byte after which the input counts as stalled."""
 _BLOCK_S = 0.1
-_BYTES = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
+_HEADERS = {b"RIFF": "a WAV file", b"RIFX": "a WAV file", b"RF64": "a WAV file", b"fLaC": "a FLAC file"}
+_HEADERS |= {b"OggS": "an Ogg file", b"FORM": "an AIFF file"}
 
 
-def read_stdin(
-    address: Stdin, *, sample_rate: int, channel: Channel, stream: io.BufferedReader | None = None
-) -> Iterator[Block | Gap]:
-    """Give the sound of a raw stream until it ends; samples that are no numbers become a gap.
+class Stream(Protocol):
+    """An unbuffered stream of bytes."""
+
+    def fileno(self) -> int:
+        """Return its descriptor; raises OSError where there is none."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Return at most `size` bytes, none at the end, None when there is nothing yet."""
+
+
+class StdinCapture:
+    """Gives the sound of a raw stream until it ends.
+
+    Parameters
+    ----------
+    address
+        Form of the samples.
+    sample_rate
+        Rate of the samples that are given, in hertz.
+    channel
+        Channel to take, counted from 0, or `mix`.
+    stream
+        Where the bytes come from; standard input where left out.
+    stalled_s
+        Seconds without a byte after which it counts as stalled.
 
     Raises
     ------
     InputError
-        When the stream lacks the channel.
+        When there is no such stream, it lacks the channel, or is a terminal; from the iterator, when it begins with a
+        file's header, or stops within a sample.
+    CaptureError
+        From the iterator, when nothing arrives for `stalled_s`; another capture of the same stream then goes on.
     """
-    if channel != "mix" and channel >= address.channels:
-        raise InputError("stdin", expected=f"channel {channel}, counted from 0", found=f"{address.channels} channel(s)")
-    source = stream or io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
-    frame_bytes = _BYTES[address.format] * address.channels
-    resampler = Resampler(address.rate, sample_rate)
-    rest = b""
-    while data := source.read1(max(frame_bytes, round(_BLOCK_S * address.rate) * frame_bytes)):
-        data = rest + data
-        whole = len(data) - len(data) % frame_bytes
-        rest = data[whole:]
-        samples = to_mono(decode(data[:whole], address.format, address.channels), channel)
-        if np.isfinite(samples).all():
-            yield from _block(resampler.process(samples))
-        else:
-            yield from _block(resampler.flush())
-            resampler = Resampler(address.rate, sample_rate)
-            yield Gap(round(len(samples) * sample_rate / address.rate), "samples that are not numbers")
-    yield from _block(resampler.flush())
+
+    def __init__(
+        self,
+        address: Stdin,
+        *,
+        sample_rate: int,
+        channel: Channel,
+        stream: Stream | None = None,
+        stalled_s: float = STALLED_S,
+    ) -> None:
+        check_channel("stdin", channel, address.channels)
+        self._stream = _standard_input() if stream is None else stream
+        self._decoder = PcmDecoder(address.format, address.channels)
+        self._track = Track(address.rate, sample_rate)
+        self._channel, self._stalled_s = channel, stalled_s
+        self._most = max(1, round(_BLOCK_S * address.rate)) * self._decoder.frame_bytes
+
+    def __iter__(self) -> Iterator[Item]:
+        data = self._read()
+        _check_raw(data)
+        while data:
+            yield from self._track.process(to_mono(self._decoder.process(data), self._channel))
+            data = self._read()
+        yield from self._track.end()
+        if self._decoder.pending:
+            _log.warning("stdin: ends within a sample: the last %d bytes are left out", self._decoder.pending)
+
+    def _read(self) -> bytes:
+        """Return some bytes, whatever there is of at most a block; none at the end."""
+        data = None
+        while data is None:
+            if not _wait(self._stream, self._stalled_s):
+                raise self._stall()
+            data = self._stream.read(self._most)
+        return data
+
+    def _stall(self) -> CaptureError | InputError:
+        if self._decoder.pending:
+            # Whoever opens it again would take the middle of a sample for its beginning.
+            return InputError("stdin", expected="the rest of a sample", found=f"nothing for {self._stalled_s:g} s")
+        return CaptureError(f"stdin: nothing for {self._stalled_s:g} s", state="stalled")
 
 
-def decode(data: bytes, form: SampleFormat, channels: int) -> NDArray[np.float32]:
-    """Return raw samples as floats of full scale ±1, shape (n, channels)."""
-    if form == "f32le":
-        values = np.frombuffer(data, "<f4").astype(np.float32)
-    elif form == "s24le":
-        # The three bytes become the upper ones of four, which keeps the sign.
-        wide = np.zeros((len(data) // 3, 4), np.uint8)
-        wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-        values = wide.view("<i4")[:, 0].astype(np.float32) / np.float32(2**31)
-    else:
-        integers = np.frombuffer(data, "<i2" if form == "s16le" else "<i4")
-        values = integers.astype(np.float32) / np.float32(-float(np.iinfo(integers.dtype).min))
-    return values.reshape(-1, channels)
+def _standard_input() -> io.FileIO:
+    try:
+        stream = io.FileIO(sys.stdin.fileno(), closefd=False)
+    except (AttributeError, OSError) as error:
+        raise InputError("stdin", expected="raw samples on standard input", found="none that is open") from error
+    if stream.isatty():
+        raise InputError(
+            "stdin",
+            expected="raw samples on standard input",
+            found="a terminal",
+            remedy="pipe them in: arecord -t raw -f S16_LE -r 16000 | edge-asd …",
+        )
+    return stream
 
 
-def _block(samples: NDArray[np.float32]) -> Iterator[Block]:
-    if len(samples):
-        yield Block(samples)
+def _wait(stream: Stream, seconds: float) -> bool:
+    """Wait until there is something to read, or the end; False when nothing came in time."""
+    try:
+        number = stream.fileno()
+    except OSError:
+        return True
+    return bool(select.select([number], [], [], seconds)[0])
+
+
+def _check_raw(data: bytes) -> None:
+    header = _HEADERS.get(data[:4])
+    if header:
+        raise InputError(
+            "stdin",
+            expected="raw samples without a header",
+            found=f"{header}'s header",
+            remedy="give recordings as file:PATH, or convert: ffmpeg -i FILE -f s16le -ar 16000 -ac 1 -",
+        )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SignalFault = Literal["silent", "clipped"]
+"""Why a signal tells nothing of the machine: it does not change, or it is cut off at full scale."""
 
 SILENCE_S = 5.0
 """Seconds of samples that do not change after which a signal counts as silent: a live microphone always has noise."""
@@ -51,7 +52,9 @@ class SignalWatch:
         return "clipped" if self._clipped else None
 
     def _count_run(self, samples: NDArray[np.float32]) -> None:
-        changes = np.flatnonzero(np.abs(np.diff(samples, prepend=np.float32(self._last))) > _UNCHANGED)
+        # Infinity less infinity is no number, and what is none has not changed.
+        with np.errstate(invalid="ignore"):
+            changes = np.flatnonzero(np.abs(np.diff(samples, prepend=np.float32(self._last))) > _UNCHANGED)
         self._run = len(samples) - int(changes[-1]) if len(changes) else self._run + len(samples)
         self._last = samples[-1]
 

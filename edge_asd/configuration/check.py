@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edge_asd.bundle import read_bundle
+from edge_asd.capture import Files, Stdin, parse_source
 from edge_asd.configuration.documents import recognized
 from edge_asd.configuration.firmware_file import load_firmware
 from edge_asd.configuration.loading import load, read_mapping
@@ -83,12 +84,14 @@ def _source_lines(firmware: Firmware, path: Path) -> Iterator[str]:
 
 
 def _origin(source: Source, where: str) -> str:
-    kind, _, rest = source.source.partition(":")
-    recording = Path(rest.partition("?")[0])
-    if kind == "file" and not recording.exists():
-        raise InputError(f"{where}.source", expected="a recording or a folder of them", found=f"no {recording}")
-    names = {"mic": f"the microphone {rest!r}" if rest else "the default microphone", "stdin": "standard input"}
-    return names.get(kind, rest)
+    address = parse_source(source.source)
+    if isinstance(address, Files):
+        if not address.path.exists():
+            raise InputError(f"{where}.source", expected="a recording or a folder of them", found=f"no {address.path}")
+        return str(address.path)
+    if isinstance(address, Stdin):
+        return f"standard input ({address.format}, {address.rate} Hz, {address.channels} channel(s))"
+    return f"the microphone {address.name!r}" if address.name else "the default microphone"
 
 
 def _judge(source: Source, where: str) -> str:

@@ -12,7 +12,7 @@ from edge_asd.features.types import Float32, Float64, Reals
 
 _CHUNK_SAMPLES = 3 << 15
 """Windowed samples held at once, with as many numbers of their spectra: a core's second cache should hold both."""
-_CHUNK_ROWS = 96
+_CHUNK_ROWS = 144
 """Frames held at once, more of which would make calls no cheaper per frame."""
 
 _RFFT_TAKES_OUT = int(np.__version__.split(".", maxsplit=1)[0]) >= 2

@@ -12,7 +12,6 @@ from edge_asd.publish.payloads import (
     SourceInfo,
     State,
     payload_schemas,
-    without_secrets,
 )
 
 __all__ = [
@@ -28,5 +27,4 @@ __all__ = [
     "State",
     "Statistics",
     "payload_schemas",
-    "without_secrets",
 ]

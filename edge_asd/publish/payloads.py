@@ -89,7 +89,7 @@ class Info(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-asd
     sources: list[SourceInfo]
     """The machines it listens to."""
     configuration: dict[str, Any]
-    """The configuration in force, without its secrets (see :func:`without_secrets`)."""
+    """The configuration in force, without its secrets."""
 
 
 class SourceHealth(Record, frozen=True, kw_only=True):
@@ -245,26 +245,6 @@ def _plain_number(value: object) -> object:
 def encode(message: Message) -> bytes:
     """Return the JSON text of `message`, in UTF-8."""
     return msgspec.json.encode(message)
-
-
-def without_secrets(configuration: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of a configuration in which whatever could be a secret is `***`.
-
-    Anything under a key that speaks of a password, a token, a secret or a key is hidden, names of files among it.
-    """
-    return {
-        key: "***" if _is_secret(key) and value is not None else _shown(value) for key, value in configuration.items()
-    }
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, dict):
-        return without_secrets(value)
-    return [_shown(item) for item in value] if isinstance(value, list) else value
-
-
-def _is_secret(key: str) -> bool:
-    return any(word in key.lower() for word in ("password", "token", "secret", "key_file", "api_key", "private"))
 
 
 def payload_schemas() -> dict[str, dict[str, Any]]:

@@ -79,7 +79,7 @@ def _cut(recording: Recording, path: Path, rows: Rows, recipe: Recipe) -> list[S
         for end, row_set in rows.process(recording.samples)
     ]
     if not found:
-        raise too_short(path, len(recording.samples), recipe)
+        raise too_short(str(path), len(recording.samples) / recipe.sample_rate, recipe)
     return found
 
 

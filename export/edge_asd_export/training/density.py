@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,8 @@ Float32 = NDArray[np.float32]
 _LOG_VARIANCE_LIMIT = 6.0
 _WARM_UP_SHARE = 15
 _LEAST_SPREAD = 1e-3
+_LAST_LAYER_GAIN = 0.1
+"""What the last layer's first weights are scaled by: training starts near the linear interpolator."""
 
 
 class Interpolator(NamedTuple):
@@ -44,7 +48,8 @@ def train(settings: InterpolationDensity, patches: Float32, *, seed: int, advanc
     level = context.mean(axis=1, keepdims=True)
     linear = fit_linear(settings, context - level, middle - level)
     inputs, residual = standardize(linear, context - level, middle - level)
-    core = _correction(keras, settings, inputs.shape[1], middle.shape[1])
+    core = _compiled_correction(msgspec.json.encode(settings), inputs.shape[1], middle.shape[1])
+    _restart(core, seed)
     order = np.random.default_rng(seed).integers(0, len(inputs), settings.steps * settings.batch_size)
     core.fit(inputs[order], residual[order], batch_size=settings.batch_size, epochs=1, shuffle=False, verbose=0)
     deviation = _normalized(core.predict(inputs, batch_size=4096, verbose=0), residual).std(axis=0)
@@ -72,18 +77,38 @@ def standardize(linear: Interpolator, context: Float32, middle: Float32) -> tupl
     return inputs.astype(np.float32), residual.astype(np.float32)
 
 
-def _correction(keras: Any, settings: InterpolationDensity, inputs: int, bands: int) -> Any:
-    layers = [keras.layers.Dense(width, activation="relu", kernel_initializer="he_normal") for width in settings.hidden]
-    # A hundredth of the variance: training starts at the linear interpolator.
-    last = keras.layers.Dense(2 * bands, kernel_initializer=keras.initializers.VarianceScaling(0.02))
-    core = keras.Sequential([keras.Input((inputs,)), *layers, last])
-    warm_up = max(1, settings.steps // _WARM_UP_SHARE)
+@functools.lru_cache(maxsize=4)
+def _compiled_correction(settings: bytes, inputs: int, bands: int) -> Any:
+    # Cross-fitting trains the same net on other patches many times, and compiling takes longer than training.
+    import keras  # noqa: PLC0415 - takes seconds
+
+    chosen = msgspec.json.decode(settings, type=InterpolationDensity)
+    layers = [
+        keras.layers.Dense(width, activation="relu", name=f"hidden_{index}")
+        for index, width in enumerate(chosen.hidden)
+    ]
+    last = keras.layers.Dense(2 * bands, name="mean_and_log_variance")
+    core = keras.Sequential([keras.Input((inputs,)), *layers, last], name="correction")
+    warm_up = max(1, chosen.steps // _WARM_UP_SHARE)
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, settings.steps - warm_up), warmup_target=settings.learning_rate, warmup_steps=warm_up
+        0.0, max(1, chosen.steps - warm_up), warmup_target=chosen.learning_rate, warmup_steps=warm_up
     )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=chosen.weight_decay)
     core.compile(optimizer, _negative_log_likelihood(keras, bands), steps_per_execution=25)
     return core
+
+
+def _restart(core: Any, seed: int) -> None:
+    """Give a net its first weights (He et al. 2015), and its optimizer no past."""
+    rng = np.random.default_rng(seed)
+    weights = [
+        rng.standard_normal(value.shape) * np.sqrt(2.0 / value.shape[0]) if value.ndim == 2 else np.zeros(value.shape)
+        for value in core.get_weights()
+    ]
+    weights[-2] *= _LAST_LAYER_GAIN
+    core.set_weights(weights)
+    for variable in core.optimizer.variables:
+        variable.assign(np.zeros(variable.shape, variable.dtype))
 
 
 def _negative_log_likelihood(keras: Any, bands: int) -> Any:

@@ -16,7 +16,8 @@ def import_keras(seed: int) -> Any:
     import tensorflow as tf  # noqa: PLC0415 - takes seconds
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    keras.backend.clear_session()
+    # Layers are numbered from 0 again; the garbage collector needs no call for it, which would take longer than a net.
+    keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     return keras

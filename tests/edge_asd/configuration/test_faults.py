@@ -31,7 +31,7 @@ plain_values = st.recursive(
     max_leaves=12,
 )
 UNKNOWN = (
-    "expected one of host, port, username, password_file, tls, base_topic, keepalive_s, reconnect_max_s, "
+    "expected one of host, port, username, password_file, version, tls, base_topic, keepalive_s, reconnect_max_s, "
     "found unknown key 'prot'; did you mean 'port'?"
 )
 

@@ -1,0 +1,99 @@
+"""The track of a live source: numbering, gaps, and what lies on their two sides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_asd.audio import Resampler
+from edge_asd.capture import Block, Gap, Item
+from edge_asd.capture.track import Track
+
+
+def noise(length: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, length).astype(np.float32)
+
+
+def resampled(samples: np.ndarray, native: int, target: int) -> np.ndarray:
+    resampler = Resampler(native, target)
+    return np.concatenate([resampler.process(samples), resampler.flush()])
+
+
+Step = tuple[str, int]
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("sound"), st.integers(1, 3000)),
+        st.tuples(st.just("lost"), st.integers(1, 3000)),
+        st.tuples(st.just("unknown"), st.just(0)),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(steps=STEPS, rates=st.sampled_from([(44_100, 16_000), (16_000, 16_000), (8_000, 16_000), (48_000, 16_000)]))
+def test_numbers_run_on_over_gaps_and_never_drift(steps: list[Step], rates: tuple[int, int]) -> None:
+    native, target = rates
+    track = Track(native, target)
+    items: list[Item] = []
+    for kind, length in steps:
+        if kind == "sound":
+            items += track.process(noise(length))
+        else:
+            items += track.gap(length if kind == "lost" else None, "why")
+    items += track.end()
+    position = 0
+    for item in items:
+        if isinstance(item, Gap):
+            position += item.lost or 0
+        else:
+            assert item.start == position
+            position += len(item.samples)
+    assert track.next == position
+    pieces = 1 + sum(kind == "unknown" for kind, _ in steps)
+    # Each stretch between two unknown gaps is rounded to the nearest sample, its last sound once more.
+    assert abs(position - sum(length for _, length in steps) * target / native) <= pieces * 1.01
+
+
+def test_what_lies_after_a_gap_owes_nothing_to_what_lay_before() -> None:
+    track = Track(48_000, 16_000)
+    before, after = noise(10_000, 1), noise(20_000, 2)
+    items = [*track.process(before), *track.gap(4800, "dropped"), *track.process(after), *track.end()]
+    place = [type(item) for item in items].index(Gap)
+    first = np.concatenate([item.samples for item in items[:place] if isinstance(item, Block)])
+    second = np.concatenate([item.samples for item in items[place + 1 :] if isinstance(item, Block)])
+    np.testing.assert_array_equal(first, resampled(before, 48_000, 16_000))
+    np.testing.assert_array_equal(second, resampled(after, 48_000, 16_000))
+    start = next(item.start for item in items[place + 1 :] if isinstance(item, Block))
+    assert start == round(14_800 / 3)
+
+
+def test_many_small_gaps_do_not_add_up_their_rounding() -> None:
+    track = Track(44_100, 16_000)
+    for _ in range(1000):
+        track.process(noise(50))
+        track.gap(7, "dropped")
+    assert abs(track.next - 57_000 * 16_000 / 44_100) <= 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_samples_that_are_no_numbers_become_a_gap(bad: float) -> None:
+    track = Track(16_000, 16_000)
+    samples = noise(160)
+    samples[7] = bad
+    assert track.process(samples) == [Gap(160, "samples that are no numbers")]
+    (block,) = track.process(noise(160))
+    assert isinstance(block, Block)
+    assert block.start == 160
+    assert np.isfinite(block.samples).all()
+
+
+def test_a_gap_of_unknown_length_moves_no_number() -> None:
+    track = Track(16_000, 16_000, start=100)
+    track.process(noise(50))
+    assert track.gap(None, "overflow") == [Gap(None, "overflow")]
+    (block,) = track.process(noise(10))
+    assert isinstance(block, Block)
+    assert block.start == 150

@@ -1,0 +1,145 @@
+"""The daemon as a process of its own, on a real broker."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.handmade import RATE, hum, write_handmade
+
+DEVICE = "edge-asd/bench-1"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a bundle and recordings: normal, then wrong, then normal again."""
+    folder = tmp_path_factory.mktemp("site")
+    write_handmade(folder / "hum.easd")
+    (folder / "recordings").mkdir()
+    for index, wrong in enumerate([False, False, True, True, True, False, False, False, False]):
+        soundfile.write(folder / "recordings" / f"{index}.wav", hum(3, 100 + index, wrong=wrong), RATE)
+    soundfile.write(folder / "long.wav", hum(60, 7), RATE)
+    soundfile.write(folder / "short.wav", hum(1, 7), RATE)
+    return folder
+
+
+@pytest.fixture
+def daemon(site: Path, broker: Any) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    started: list[subprocess.Popen[str]] = []
+
+    def start(source: str, *options: str) -> subprocess.Popen[str]:
+        config = site / f"firmware-{len(started)}-{broker.port}.yaml"
+        config.write_text(
+            f"device: bench-1\nmqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
+            f"sources: [{{name: hum, bundle: hum.easd, source: '{source}'}}]\n"
+        )
+        command = [sys.executable, "-m", "edge_asd", "monitor", str(config), *options]
+        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def payloads(listener: Any, topic: str) -> list[Any]:
+    found: list[Any] = listener.messages(f"{DEVICE}/{topic}")
+    return found
+
+
+def test_an_anomaly_begins_and_ends_on_the_broker(broker: Any, daemon: Any) -> None:
+    with broker.listener() as listener:
+        process = daemon("file:recordings?speed=max", "--once")
+        assert process.wait(30) == 0, process.stderr.read()
+        wait_for(lambda: [m.payload for m in payloads(listener, "availability")][-1:] == ["offline"])
+        assert [m.payload for m in payloads(listener, "availability")] == ["online", "offline"]
+        assert payloads(listener, "info")[0].json()["sources"][0]["bundle"]["id"] == "hum"
+        events = [message.json() for message in payloads(listener, "hum/event")]
+        assert [event["type"] for event in events if event["type"] != "update"] == ["new", "end"]
+        assert len({event["id"] for event in events}) == 1
+        assert events[0]["score"] >= events[0]["threshold"]
+        assert events[-1]["reason"] == "recovered"
+        verdicts = [message.json()["verdict"] for message in payloads(listener, "hum/state")]
+        assert {"normal", "anomaly"} <= set(verdicts)
+        assert verdicts[-1] == "unknown"
+
+
+def test_sigterm_leaves_offline_retained(broker: Any, daemon: Any) -> None:
+    process = daemon("file:long.wav")
+    with broker.listener() as listener:
+        wait_for(lambda: any(m.json()["verdict"] == "normal" for m in payloads(listener, "hum/state")))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    with broker.listener() as listener:
+        wait_for(lambda: bool(payloads(listener, "availability")))
+        (message,) = payloads(listener, "availability")
+        assert (message.payload, message.retained) == ("offline", True)
+        assert payloads(listener, "hum/state")[0].json()["verdict"] == "unknown"
+        assert not payloads(listener, "hum/event")
+
+
+def test_killed_it_is_offline_by_its_last_will(broker: Any, daemon: Any) -> None:
+    process = daemon("file:long.wav")
+    with broker.listener() as listener:
+        wait_for(lambda: any(m.payload == "online" for m in payloads(listener, "availability")))
+        process.kill()
+        wait_for(lambda: payloads(listener, "availability")[-1].payload == "offline")
+
+
+def test_standard_input_is_heard(broker: Any, site: Path) -> None:
+    config = site / "stdin.yaml"
+    config.write_text(
+        f"device: bench-1\nmqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
+        f"sources: [{{name: hum, bundle: hum.easd, source: 'stdin?rate={RATE}&format=s16le'}}]\n"
+    )
+    raw = (np.concatenate([hum(5, 1), hum(5, 2, wrong=True)]) * 32767).astype("<i2").tobytes()
+    with broker.listener() as listener:
+        command = [sys.executable, "-m", "edge_asd", "monitor", str(config), "--once"]
+        assert subprocess.run(command, input=raw, timeout=30, check=False).returncode == 0
+        wait_for(lambda: len(payloads(listener, "hum/event")) >= 2)
+        assert payloads(listener, "hum/event")[0].json()["type"] == "new"
+        assert payloads(listener, "hum/event")[-1].json()["reason"] == "the recording has ended"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("file:short.wav?speed=max", "expected at least 2 s of sound"),
+        ("file:nothing.wav", "no such file"),
+        ("file:hum.easd?speed=max", "expected a recording"),
+        ("mike", "source"),
+    ],
+)
+def test_a_source_that_cannot_be_used_is_named(daemon: Any, source: str, said: str) -> None:
+    process = daemon(source, "--once")
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert said in errors
+    assert "Traceback" not in errors
+
+
+def test_a_bundle_that_fails_its_self_test_is_refused(site: Path, broker: Any, daemon: Any) -> None:
+    content = bytearray((site / "hum.easd").read_bytes())
+    content[len(content) // 2] ^= 1
+    (site / "broken.easd").write_bytes(content)
+    process = daemon("file:long.wav", "--bundle", str(site / "broken.easd"))
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors.count("\n")) == (2, 1)
+    assert "truncated or altered" in errors
