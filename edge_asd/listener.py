@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from edge_asd.bundle import Bundle
-from edge_asd.capture import Block, Capture, CaptureError, Gap, SignalWatch, SourceAddress, open_capture
+from edge_asd.capture import Block, Capture, CaptureError, Gap, SignalFault, SourceAddress, open_capture
 from edge_asd.decision import Change, Decider, Moment, Outcome
-from edge_asd.errors import EdgeAsdError
+from edge_asd.errors import EdgeAsdError, InputError
 from edge_asd.firmware import Source
 from edge_asd.pipeline import Pipeline, Score
 from edge_asd.publish import BundleReference, Event, SourceHealth, State
@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 RETRY_S = 5.0
 """Seconds between two attempts to open a microphone that is not there."""
+_WORDS: dict[SignalFault, str] = {"dropout": "interrupted", "silent": "silent", "clipped": "clipped"}
 
 
 class Audience(Protocol):
@@ -64,13 +65,13 @@ class Listener(threading.Thread):
         self._threshold = calibration.threshold if given is None else given
         self._pipeline = Pipeline(bundle, threads=threads)
         self._decider = Decider(source.decision, calibration.centre)
-        self._watch = SignalWatch(self._recipe.sample_rate)
         self._stopping = threading.Event()
         self._microphone: Microphone = "starting"
         self._score: float | None = None
         self._heard = 0
         self._dropped = 0
         self._scored = 0
+        self._faults: set[SignalFault] = set()
         self.failure: BaseException | None = None
         """What ended the listening, where it was not its source's end."""
 
@@ -105,14 +106,21 @@ class Listener(threading.Thread):
             except CaptureError as error:
                 _log.warning("%s: %s", self._source.name, error)
                 self._pipeline.gap()
-                self._lose("gone", str(error))
+                self._lose(error.state, str(error))
                 self._stopping.wait(RETRY_S)
 
     def _check_scored(self) -> None:
-        # A microphone never ends; of recordings that all end too soon, somebody has to be told.
-        if not (self._scored or self._stopping.is_set()):
-            seconds = self._heard / self._recipe.sample_rate
-            raise too_short(self._source.source, seconds, self._recipe)
+        # A microphone never ends; of recordings that end without a decision, somebody has to be told.
+        if self._scored or self._stopping.is_set():
+            return
+        if self._faults:
+            raise InputError(
+                self._source.source,
+                expected=f"{self._recipe.horizon.seconds:g} s of a live signal",
+                found=f"one that is {' and '.join(sorted(_WORDS[fault] for fault in self._faults))}",
+                remedy="check the gain and the microphone that it was recorded with",
+            )
+        raise too_short(self._source.source, self._heard / self._recipe.sample_rate, self._recipe)
 
     def _follow(self, capture: Capture) -> None:
         for item in capture:
@@ -125,15 +133,17 @@ class Listener(threading.Thread):
 
     def _hear(self, block: Block) -> None:
         self._heard += len(block.samples)
-        fault = self._watch.process(block.samples)
+        if block.fault is not None:
+            # What is no sound of the machine is not judged, nor any horizon that it lies in.
+            self._pipeline.gap()
+            self._faults.add(block.fault)
+            if block.fault != "dropout":
+                self._lose(block.fault, f"the microphone is {block.fault}")
+            return
+        self._lose("ok", f"heard, to be judged after {self._recipe.horizon.seconds:g} s")
         for score in self._pipeline.process(block.samples):
             self._scored += 1
-            if fault is None:
-                self._decide(score)
-        if fault is not None:
-            self._lose(fault, f"the microphone is {fault}")
-        elif self._microphone != "ok":
-            self._microphone = "ok"
+            self._decide(score)
 
     def _miss(self, gap: Gap) -> None:
         _log.info("%s: %s", self._source.name, gap.reason)
@@ -146,6 +156,7 @@ class Listener(threading.Thread):
         self._tell(self._decider.decide(score.value, self._threshold, self._now()))
 
     def _lose(self, microphone: Microphone, reason: str) -> None:
+        """Say that nothing can be judged from now on, where that is news."""
         if self._microphone != microphone:
             self._microphone, self._score = microphone, None
             self._tell(self._decider.unknown(reason, self._now()), reason)

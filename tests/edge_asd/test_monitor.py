@@ -29,6 +29,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         soundfile.write(folder / "recordings" / f"{index}.wav", hum(3, 100 + index, wrong=wrong), RATE)
     soundfile.write(folder / "long.wav", hum(60, 7), RATE)
     soundfile.write(folder / "short.wav", hum(1, 7), RATE)
+    soundfile.write(folder / "silent.wav", np.zeros(60 * RATE), RATE)
     return folder
 
 
@@ -122,6 +123,7 @@ def test_standard_input_is_heard(broker: Any, site: Path) -> None:
     ("source", "said"),
     [
         ("file:short.wav?speed=max", "expected at least 2 s of sound"),
+        ("file:silent.wav?speed=max", "expected 2 s of a live signal, found one that is interrupted and silent"),
         ("file:nothing.wav", "no such file"),
         ("file:hum.easd?speed=max", "expected a recording"),
         ("mike", "source"),

@@ -189,4 +189,4 @@ def test_silence_and_clipping_are_seen_at_the_rate_of_the_recording(tmp_path: Pa
         assert isinstance(item, Block)
         faults[item.start / RATE] = item.fault
     seen = [faults[max(start for start in faults if start <= second)] for second in (1.5, 4.5, 9, 11.5, 13.5)]
-    assert seen == [None, "clipped", None, "silent", None]
+    assert seen == [None, "clipped", "dropout", "silent", None]

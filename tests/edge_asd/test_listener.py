@@ -1,0 +1,109 @@
+"""What a source's listener tells, without a broker."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from edge_asd.bundle import Bundle
+from edge_asd.capture import Files
+from edge_asd.errors import InputError
+from edge_asd.firmware import Decision, Source
+from edge_asd.listener import Listener
+from edge_asd.publish import Event, State
+from tests.handmade import RATE, hum, write_handmade
+
+
+class Told:
+    """Keeps what is told."""
+
+    def __init__(self) -> None:
+        self.states: list[State] = []
+        self.events: list[Event] = []
+
+    def state(self, state: State) -> None:
+        self.states.append(state)
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+
+    def course(self) -> list[tuple[str, str]]:
+        """What became of microphone and verdict, one after another."""
+        told = [(state.microphone, state.verdict) for state in self.states]
+        return [key for key, _ in itertools.groupby(told)]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return write_handmade(tmp_path_factory.mktemp("bundle") / "hum.easd")
+
+
+def listen(bundle: Bundle, path: Path, sound: np.ndarray, decision: Decision | None = None) -> tuple[Listener, Told]:
+    soundfile.write(path, sound, RATE)
+    told = Told()
+    source = Source(name="hum", bundle="hum.easd", source=f"file:{path}?speed=max", decision=decision or Decision())
+    listener = Listener(source, Files(path, real_time=False), bundle, told)
+    listener.run()
+    return listener, told
+
+
+def test_an_anomaly_is_told_from_its_beginning_to_its_end(bundle: Bundle, tmp_path: Path) -> None:
+    sound = np.concatenate([hum(10, 1), hum(10, 2, wrong=True), hum(20, 3)])
+    listener, told = listen(bundle, tmp_path / "a.wav", sound)
+    assert listener.failure is None
+    assert told.course() == [
+        ("starting", "unknown"),
+        ("ok", "unknown"),
+        ("ok", "normal"),
+        ("ok", "anomaly"),
+        ("ok", "normal"),
+        ("ended", "unknown"),
+    ]
+    assert [told.events[0].type, told.events[-1].type] == ["new", "end"]
+    assert len({event.id for event in told.events}) == 1
+    assert told.states[-1].score is None
+    assert listener.health().windows_scored == 1 + (40 - 2) * 2
+
+
+def test_silence_is_unknown_and_never_an_anomaly(bundle: Bundle, tmp_path: Path) -> None:
+    dropout, silence = np.zeros(round(1.5 * RATE)), np.zeros(10 * RATE)
+    sound = np.concatenate([hum(10, 1), dropout, hum(10, 2), silence, hum(10, 3)])
+    listener, told = listen(bundle, tmp_path / "a.wav", sound)
+    assert listener.failure is None
+    assert told.course() == [
+        ("starting", "unknown"),
+        ("ok", "unknown"),
+        ("ok", "normal"),
+        ("silent", "unknown"),
+        ("ok", "unknown"),
+        ("ok", "normal"),
+        ("ended", "unknown"),
+    ]
+    assert not told.events
+
+
+def test_an_anomaly_ends_where_the_microphone_falls_silent(bundle: Bundle, tmp_path: Path) -> None:
+    sound = np.concatenate([hum(10, 1), hum(10, 2, wrong=True), np.zeros(8 * RATE), hum(10, 3)])
+    _, told = listen(bundle, tmp_path / "a.wav", sound)
+    assert told.events[-1].type == "end"
+    assert told.events[-1].reason == "the microphone is silent"
+
+
+def test_sound_that_can_never_be_judged_is_a_failure(bundle: Bundle, tmp_path: Path) -> None:
+    listener, told = listen(bundle, tmp_path / "a.wav", np.zeros(60 * RATE))
+    assert isinstance(listener.failure, InputError)
+    assert "found one that is interrupted and silent" in str(listener.failure)
+    assert told.states[-1].verdict == "unknown"
+    listener, _ = listen(bundle, tmp_path / "a.wav", hum(1, 1))
+    assert "expected at least 2 s of sound" in str(listener.failure)
+
+
+def test_a_threshold_of_the_source_comes_before_the_bundle_s(bundle: Bundle, tmp_path: Path) -> None:
+    sound = np.concatenate([hum(10, 1), hum(10, 2, wrong=True)])
+    _, told = listen(bundle, tmp_path / "a.wav", sound, Decision(threshold=1e6))
+    assert not told.events
+    assert {state.threshold for state in told.states} == {1e6}
