@@ -34,6 +34,12 @@ def require_rows(rows: NDArray[np.float64], least: int, why: str, remedy: str, w
         raise InputError(where, expected=f"at least {least} rows for {why}", found=str(len(rows)), remedy=remedy)
 
 
+def require_features(rows: NDArray[np.float64], least: int, why: str, where: str) -> None:
+    """Refuse rows of fewer than `least` features; `why` says what needs them."""
+    if rows.shape[1] < least:
+        raise InputError(where, expected=f"at least {least} features for {why}", found=str(rows.shape[1]))
+
+
 def require_varying(rows: NDArray[np.float64], where: str) -> None:
     """Refuse features that never change; they are listed."""
     constant = constant_features(rows)

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
 from sklearn.covariance import EmpiricalCovariance, LedoitWolf
 
 from edge_asd.detector import Detector, build_detector
@@ -12,6 +14,9 @@ from edge_asd.errors import InputError
 from edge_asd.recipe.detectors import MahalanobisSettings
 from edge_asd_export.fitting import fit_detector
 from tests.edge_asd.detector.hard_rows import Case, Rows, assert_close, cases, make_case
+
+
+_BLIND_WORDS: list[dict[str, float]] = [{}, {"least_scale": 0.5}]
 
 
 def detector(rows: Rows, **words: Any) -> Detector:
@@ -68,6 +73,49 @@ def test_a_row_scores_the_same_alone_and_among_others(case: Case) -> None:
     fitted = detector(case.normal)
     alone = np.concatenate([fitted.score(row[None]) for row in case.scored[:5]])
     assert_close(alone, fitted.score(case.scored)[:5], relative=1e-12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(case=cases("wide"))
+def test_least_scale_standardizes_first(case: Case) -> None:
+    scale = np.maximum(case.normal.std(axis=0), 0.5)
+    expected = LedoitWolf().fit(case.normal / scale).mahalanobis(case.scored / scale)
+    assert_close(detector(case.normal, least_scale=0.5).score(case.scored), expected)
+
+
+def test_a_feature_that_hardly_varies_is_not_blown_up() -> None:
+    normal = np.random.default_rng(0).normal(size=(50, 3)) * [1, 1, 1e-9]
+    row = normal.mean(axis=0)
+    row[2] += 0.01
+    assert detector(normal, least_scale=0.1).score(row[None])[0] < 1
+    assert detector(normal).score(row[None])[0] < 1  # shrinking does the same where all have one unit
+    assert detector(normal, least_scale=1e-12).score(row[None])[0] > 1e6
+
+
+def test_identity_is_the_plain_distance() -> None:
+    case = make_case("scales", 2)
+    found = detector(case.normal, covariance="identity", squared=False).score(case.scored)
+    np.testing.assert_allclose(found, np.linalg.norm(case.scored - case.normal.mean(axis=0), axis=1), rtol=1e-12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    case=cases("wide", "lonely", "outliers", "scales", "very_tight"), words=st.sampled_from([{}, {"least_scale": 0.5}])
+)
+def test_blind_to_offset_is_the_least_distance_over_all_offsets(case: Case, words: dict[str, float]) -> None:
+    normal = np.concatenate([case.normal, case.normal[:, :1] ** 2], axis=1)
+    scored = np.concatenate([case.scored, case.scored[:, :1] ** 2], axis=1)
+    plain = detector(normal, **words)
+    blind = detector(normal, blind_to_offset=True, **words)
+    for row in scored[:3]:
+        best = minimize_scalar(lambda offset, row=row: plain.score(row[None] + offset)[0])
+        assert_close(blind.score(row[None]), np.array([best.fun]), relative=1e-7)
+    assert_close(blind.score(scored + 30.0), blind.score(scored), relative=1e-7)
+
+
+def test_one_feature_cannot_be_blind_to_an_offset() -> None:
+    with pytest.raises(InputError, match="at least 2 features for a distance that is blind to an offset, found 1"):
+        detector(np.zeros((9, 1)), blind_to_offset=True)
 
 
 @pytest.mark.parametrize(
