@@ -295,7 +295,7 @@ class Joiner:
         """Join the scores of the parts for the horizon that ends at sample `end`."""
         tails = {name: self._tails[name].log_probability(score) for name, score in part_scores.items()}
         value = next(iter(part_scores.values())) if self._single else join_tails(list(tails.values()))
-        return Score(end, value, {name: -log_probability / _LN10 for name, log_probability in tails.items()})
+        return Score(end, value, {name: 0.0 - log_probability / _LN10 for name, log_probability in tails.items()})
 
 
 def side_by_side(part: Part, features: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:

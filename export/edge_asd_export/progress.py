@@ -32,9 +32,12 @@ class Reporter:
         if self._progress is None:
             yield Advance(None, None)
             return
-        task = self._progress.add_task(label, total=total)
+        terminal = self._progress.console.is_terminal
+        task = self._progress.add_task(label, total=total, visible=terminal)
         yield Advance(self._progress, task)
         self._progress.update(task, completed=total)
+        if not terminal:
+            self._progress.console.print(f"{label}: {total}", highlight=False)
 
 
 class Advance:
@@ -61,5 +64,10 @@ def reporting(*, quiet: bool = False) -> Iterator[Reporter]:
         return
     console = Console(file=sys.stderr)
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        yield Reporter(progress)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        try:
+            yield Reporter(progress)
+        except BaseException:
+            # Nothing but the error is to be read then.
+            progress.live.transient = True
+            raise
