@@ -16,7 +16,7 @@ from edge_asd.errors import InputError
 Label = Literal["normal", "anomalous"]
 Split = Literal["train", "test"]
 
-_FOLDERS: dict[str, Label] = {
+FOLDERS: dict[str, Label] = {
     "normal": "normal",
     "abnormal": "anomalous",
     "anomalous": "anomalous",
@@ -24,7 +24,8 @@ _FOLDERS: dict[str, Label] = {
     "fault": "anomalous",
     "faulty": "anomalous",
 }
-_SPLITS: dict[str, Split] = {
+"""Folders that say what is in them."""
+SPLITS: dict[str, Split] = {
     "train": "train",
     "test": "test",
     "source_test": "test",
@@ -32,10 +33,15 @@ _SPLITS: dict[str, Split] = {
     "source_train": "train",
     "target_train": "train",
 }
-_DCASE_2020 = re.compile(r"(?P<label>normal|anomaly)_id_\d{2}_\d{8}", re.ASCII)
-_DCASE_2021 = re.compile(
-    r"section_\d{2}_(?:source|target)_(?:(?P<split>train|test)_)?(?P<label>normal|anomaly)_\d{4}(?:_.*)?", re.ASCII
+"""Folders that say what their recordings are for."""
+DCASE_2020 = re.compile(r"(?:(?P<label>normal|anomaly)_)?id_(?P<id>\d{2})_(?P<number>\d{8})", re.ASCII)
+"""Name of a DCASE 2020 recording; those of the evaluation set bear no label."""
+DCASE_2021 = re.compile(
+    r"section_(?P<section>\d{2})(?:_(?P<domain>source|target))?(?:_(?P<split>train|test))?"
+    r"(?:_(?P<label>normal|anomaly))?_(?P<number>\d{4})(?:_(?P<attributes>.*))?",
+    re.ASCII,
 )
+"""Name of a recording of DCASE 2021 and later: some lack the split, those of evaluation sets label and even domain."""
 
 
 class Labelled(NamedTuple):
@@ -52,8 +58,8 @@ class Labelled(NamedTuple):
 def sort_recordings(paths: list[Path], root: Path) -> Labelled:
     """Sort recordings below `root` into those to train on and those to test with.
 
-    A recording whose name and folders say nothing is normal. Without any `train` folder or name, every normal
-    recording is trained on.
+    A recording whose name and folders say nothing is normal; one of an evaluation set, whose label is held back, is
+    left out. Without any `train` folder or name, every normal recording is trained on.
 
     Raises
     ------
@@ -70,7 +76,7 @@ def sort_recordings(paths: list[Path], root: Path) -> Labelled:
         raise InputError(
             str(root),
             expected="normal recordings to train on",
-            found=f"{len(paths)} recordings, all anomalous by name",
+            found=f"{len(paths)} recordings, all anomalous or unlabelled by name",
             remedy="name the folder of normal recordings",
         )
     chosen = set(training)
@@ -81,24 +87,28 @@ def sort_recordings(paths: list[Path], root: Path) -> Labelled:
     )
 
 
-def label_of(path: Path, root: Path) -> Label:
-    """Return the label that a recording's name, else the nearest folder at or below `root`, gives it."""
-    for pattern in (_DCASE_2020, _DCASE_2021):
-        match = pattern.fullmatch(path.stem)
-        if match:
-            return "normal" if match["label"] == "normal" else "anomalous"
-    return next((_FOLDERS[folder] for folder in _folders(path, root) if folder in _FOLDERS), "normal")
+def label_of(path: Path, root: Path) -> Label | None:
+    """Return the label that a recording's name, else the nearest folder at or below `root`, gives it.
+
+    Where neither says a thing it is normal; None where the name is that of an unlabelled test recording.
+    """
+    match = DCASE_2020.fullmatch(path.stem) or DCASE_2021.fullmatch(path.stem)
+    if match and match["label"]:
+        return "normal" if match["label"] == "normal" else "anomalous"
+    by_folder = next((FOLDERS[folder] for folder in folders_above(path, root) if folder in FOLDERS), None)
+    withheld = match is not None and split_of(path, root) == "test"
+    return by_folder or (None if withheld else "normal")
 
 
 def split_of(path: Path, root: Path) -> Split | None:
     """Return whether a recording belongs to the training or the test set, where its name or a folder says so."""
-    match = _DCASE_2021.fullmatch(path.stem)
+    match = DCASE_2021.fullmatch(path.stem)
     if match and match["split"]:
         return "train" if match["split"] == "train" else "test"
-    return next((_SPLITS[folder] for folder in _folders(path, root) if folder in _SPLITS), None)
+    return next((SPLITS[folder] for folder in folders_above(path, root) if folder in SPLITS), None)
 
 
-def _folders(path: Path, root: Path) -> list[str]:
-    # Nearest first; `root` itself counts, what stands above it does not.
+def folders_above(path: Path, root: Path) -> list[str]:
+    """Return the folders of a recording in small letters, nearest first; what stands above `root` does not count."""
     inside = path.relative_to(root).parent.parts if path.is_relative_to(root) else ()
     return [folder.lower() for folder in reversed((root.name, *inside))]

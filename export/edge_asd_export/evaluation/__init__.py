@@ -1,0 +1,1 @@
+"""The field's protocols: data sets as they are published, splits, metrics, tables and result files."""

@@ -1,0 +1,184 @@
+"""Reads a data set as it is published: one typed record per recording, grouped into the units that get a model each.
+
+Known are MIMII (`-6_dB_fan/fan/id_00/normal/00000000.wav`, of one channel or of eight), DCASE 2020
+(`fan/train/normal_id_00_00000000.wav`), DCASE 2021 (`fan/source_test/section_00_source_test_normal_0000_….wav`), DCASE
+2022 and later, and anybody's own folders `normal/` beside `anomalous/`. What a recording is stands in its name and
+folders alone; what these do not say is never guessed: the recording is left out, and said to be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from edge_asd.audio import find_recordings
+from edge_asd.errors import InputError
+from edge_asd_export.labels import DCASE_2020, DCASE_2021, FOLDERS, SPLITS, Label, Split, label_of, split_of
+
+Layout = Literal["mimii", "dcase2020", "dcase2021", "folders"]
+"""How names and folders say what a recording is; `dcase2021` is the layout of 2021 and of all years since."""
+Domain = Literal["source", "target"]
+
+_MIMII = re.compile(
+    r"(?:^|/)(?:(?P<snr>-6|0|6|min6)_?dB(?:_\w+)?/)?(?P<machine>[^/]+)/id_(?P<id>\d{2})"
+    r"/(?P<label>normal|abnormal)/(?P<number>\d{8})\.wav$",
+    re.ASCII,
+)
+_EXPECTED_NAMES: dict[Layout, str] = {
+    "mimii": "a name such as fan/id_00/normal/00000000.wav",
+    "dcase2020": "a name such as fan/train/normal_id_00_00000000.wav",
+    "dcase2021": "a name such as fan/train/section_00_source_train_normal_0000.wav",
+    "folders": "a recording",
+}
+
+
+class UnitName(NamedTuple):
+    """What gets a model of its own; units sort by machine, then signal-to-noise ratio, then name."""
+
+    machine: str
+    """Machine type, such as `fan`; of one's own folders, the folder."""
+    snr_db: int | None
+    """Signal-to-noise ratio in decibels, where the data set has several."""
+    name: str
+    """`id_00`, `section_00`, or nothing."""
+
+    def __str__(self) -> str:
+        """Return it as tables name it, such as `fan -6 dB id_00`."""
+        snr = [] if self.snr_db is None else [f"{self.snr_db} dB"]
+        return " ".join([self.machine, *snr, *([self.name] if self.name else [])])
+
+    @property
+    def sort_key(self) -> tuple[str, int, str]:
+        """What units are sorted by."""
+        return (self.machine, -1000 if self.snr_db is None else self.snr_db, self.name)
+
+
+class Clip(NamedTuple):
+    """One recording, and what its name and folders say of it."""
+
+    path: Path
+    """The file."""
+    unit: UnitName
+    """The unit it belongs to."""
+    label: Label | None
+    """None where the data set holds it back."""
+    split: Split | None = None
+    """Training or test set, where the data set says so."""
+    domain: Domain | None = None
+    """Domain, from DCASE 2021 on."""
+    attributes: str = ""
+    """What else the name says, from DCASE 2021 on."""
+
+
+class LeftOut(NamedTuple):
+    """Something that is in no figure, and why."""
+
+    what: str
+    """A recording, a unit or a part of one."""
+    reason: str
+    """Why."""
+
+    def __str__(self) -> str:
+        """Return it as one line."""
+        return f"{self.what}: {self.reason}"
+
+
+class DataSet(NamedTuple):
+    """The recordings of a data set, by the units that they belong to."""
+
+    root: Path
+    """Its folder."""
+    units: dict[UnitName, list[Clip]]
+    """Clips of each unit, in the order of their paths."""
+    left_out: list[LeftOut]
+    """Recordings whose names say too little."""
+
+
+def read_dataset(root: Path, layout: Layout) -> DataSet:
+    """Find the recordings below `root` that a layout knows.
+
+    Raises
+    ------
+    InputError
+        When `root` cannot be read, or nothing in it has that layout.
+    """
+    clips: list[Clip] = []
+    left_out: list[LeftOut] = []
+    for path in find_recordings(root):
+        clip = read_name(path, root, layout)
+        if clip:
+            clips.append(clip)
+        else:
+            left_out.append(LeftOut(shown(path, root), f"expected {_EXPECTED_NAMES[layout]}"))
+    if not clips:
+        raise InputError(
+            str(root),
+            expected=_EXPECTED_NAMES[layout],
+            found=f"none among {len(left_out)} recordings",
+            remedy="choose another --protocol",
+        )
+    return DataSet(root, group(clips), left_out)
+
+
+def group(clips: Sequence[Clip]) -> dict[UnitName, list[Clip]]:
+    """Return clips by unit; units are sorted, clips stay in their order."""
+    names = sorted({clip.unit for clip in clips}, key=lambda name: name.sort_key)
+    units: dict[UnitName, list[Clip]] = {name: [] for name in names}
+    for clip in clips:
+        units[clip.unit].append(clip)
+    return units
+
+
+def read_name(path: Path, root: Path, layout: Layout) -> Clip | None:
+    """Return what a recording's name and folders say in a layout; None where they do not have it."""
+    if layout == "mimii":
+        return _read_mimii(path)
+    if layout == "folders":
+        return Clip(path, _folder_unit(path, root), label_of(path, root), split_of(path, root))
+    match = (DCASE_2020 if layout == "dcase2020" else DCASE_2021).fullmatch(path.stem)
+    if match is None:
+        return None
+    label, split = label_of(path, root), split_of(path, root)
+    machine = _machine_folder(path)
+    if layout == "dcase2020":
+        return Clip(path, UnitName(machine, None, f"id_{match['id']}"), label, split)
+    domain = _domain(match["domain"] or path.parent.name.lower())
+    unit = UnitName(machine, None, f"section_{match['section']}")
+    return Clip(path, unit, label, split, domain, match["attributes"] or "")
+
+
+def shown(path: Path, root: Path) -> str:
+    """Return a path as it is named in tables: below `root`, where it is."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) and path != root else str(path)
+
+
+def _read_mimii(path: Path) -> Clip | None:
+    # The folders above the root count too: `evaluate mimii/fan/id_00` is to know the machine.
+    match = _MIMII.search(path.absolute().as_posix())
+    if match is None:
+        return None
+    snr_db = int(match["snr"].replace("min", "-")) if match["snr"] else None
+    label: Label = "normal" if match["label"] == "normal" else "anomalous"
+    return Clip(path, UnitName(match["machine"], snr_db, f"id_{match['id']}"), label)
+
+
+def _machine_folder(path: Path) -> str:
+    folders = [folder.name for folder in path.absolute().parents if folder.name.lower() not in {*SPLITS, *FOLDERS}]
+    return folders[0]
+
+
+def _domain(word: str) -> Domain | None:
+    """Read the domain of a name, or of a folder such as `source_test`."""
+    if word.startswith("source"):
+        return "source"
+    return "target" if word.startswith("target") else None
+
+
+def _folder_unit(path: Path, root: Path) -> UnitName:
+    """Return the unit of a recording in one's own folders: where it lies, but for folders of labels and splits."""
+    folder = path.parent if path != root else root.parent
+    inside = folder.relative_to(root).parts if folder.is_relative_to(root) else ()
+    kept = [part for part in inside if part.lower() not in {*SPLITS, *FOLDERS}]
+    return UnitName("/".join(kept) or _machine_folder(root / "x"), None, "")

@@ -1,0 +1,108 @@
+"""Every layout, by names alone: files are empty here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_asd.errors import InputError
+from edge_asd_export.evaluation.datasets import Clip, Layout, UnitName, read_dataset
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def only(root: Path, layout: Layout) -> Clip:
+    (clips,) = read_dataset(root, layout).units.values()
+    return clips[0]
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "unit", "rest"),
+    [
+        ("mimii", "-6_dB_fan/fan/id_00/normal/00000001.wav", ("fan", -6, "id_00"), ("normal", None, None, "")),
+        ("mimii", "min6_dB/pump/id_04/abnormal/00000001.wav", ("pump", -6, "id_04"), ("anomalous", None, None, "")),
+        ("mimii", "6dB/valve/id_06/normal/00000001.wav", ("valve", 6, "id_06"), ("normal", None, None, "")),
+        ("mimii", "slider/id_02/normal/00000001.wav", ("slider", None, "id_02"), ("normal", None, None, "")),
+        (
+            "dcase2020",
+            "ToyCar/train/normal_id_01_00000000.wav",
+            ("ToyCar", None, "id_01"),
+            ("normal", "train", None, ""),
+        ),
+        ("dcase2020", "fan/test/anomaly_id_00_00000001.wav", ("fan", None, "id_00"), ("anomalous", "test", None, "")),
+        ("dcase2020", "fan/test/id_00_00000001.wav", ("fan", None, "id_00"), (None, "test", None, "")),
+        (
+            "dcase2021",
+            "gearbox/target_test/section_02_target_test_anomaly_0012_id_08.wav",
+            ("gearbox", None, "section_02"),
+            ("anomalous", "test", "target", "id_08"),
+        ),
+        (
+            "dcase2021",
+            "bearing/test/section_00_source_anomaly_0001_vel_6.wav",
+            ("bearing", None, "section_00"),
+            ("anomalous", "test", "source", "vel_6"),
+        ),
+        (
+            "dcase2021",
+            "fan/source_test/section_03_source_test_0001.wav",
+            ("fan", None, "section_03"),
+            (None, "test", "source", ""),
+        ),
+        ("dcase2021", "fan/test/section_03_0001.wav", ("fan", None, "section_03"), (None, "test", None, "")),
+        (
+            "dcase2021",
+            "fan/train/section_00_source_train_normal_0000_.wav",
+            ("fan", None, "section_00"),
+            ("normal", "train", "source", ""),
+        ),
+        ("folders", "pump-3/anomalous/x.flac", ("pump-3", None, ""), ("anomalous", None, None, "")),
+        ("folders", "hall/pump/test/normal/x.wav", ("hall/pump", None, ""), ("normal", "test", None, "")),
+    ],
+)
+def test_a_name_says_what_a_recording_is(
+    layout: Layout, name: str, unit: tuple[str, int | None, str], rest: tuple[str | None, ...], tmp_path: Path
+) -> None:
+    touch(tmp_path, name)
+    clip = only(tmp_path, layout)
+    assert clip == (tmp_path / name, UnitName(*unit), *rest)
+
+
+def test_the_machine_is_known_from_folders_above_the_given_one(tmp_path: Path) -> None:
+    touch(tmp_path, "0_dB_fan/fan/id_02/normal/00000000.wav", "slider/train/normal_id_00_00000000.wav")
+    assert only(tmp_path / "0_dB_fan/fan/id_02", "mimii").unit == ("fan", 0, "id_02")
+    assert only(tmp_path / "slider/train", "dcase2020").unit == ("slider", None, "id_00")
+
+
+def test_folders_of_one_machine_bear_the_root_s_name(tmp_path: Path) -> None:
+    touch(tmp_path, "press/normal/a.wav", "press/anomalous/b.wav")
+    data = read_dataset(tmp_path / "press", "folders")
+    assert [str(name) for name in data.units] == ["press"]
+    assert [clip.label for clip in data.units[UnitName("press", None, "")]] == ["anomalous", "normal"]
+
+
+def test_units_are_sorted_by_machine_ratio_and_name(tmp_path: Path) -> None:
+    names = ["6_dB/fan/id_00", "-6_dB/fan/id_02", "-6_dB/fan/id_00", "0_dB/fan/id_00", "0_dB/belt/id_00"]
+    touch(tmp_path, *(f"{name}/normal/00000000.wav" for name in names))
+    units = [str(name) for name in read_dataset(tmp_path, "mimii").units]
+    assert units == ["belt 0 dB id_00", "fan -6 dB id_00", "fan -6 dB id_02", "fan 0 dB id_00", "fan 6 dB id_00"]
+
+
+def test_names_that_say_too_little_are_left_out_and_named(tmp_path: Path) -> None:
+    touch(tmp_path, "fan/train/normal_id_00_00000000.wav", "fan/train/normal_id_0_1.wav")
+    data = read_dataset(tmp_path, "dcase2020")
+    assert [str(item) for item in data.left_out] == [
+        "fan/train/normal_id_0_1.wav: expected a name such as fan/train/normal_id_00_00000000.wav"
+    ]
+
+
+def test_the_wrong_layout_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "fan/train/normal_id_00_00000000.wav")
+    with pytest.raises(InputError, match="none among 1 recordings; choose another --protocol"):
+        read_dataset(tmp_path, "mimii")
