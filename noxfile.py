@@ -1,19 +1,27 @@
-"""Sessions that test the built wheel on every Python it promises; `nox -s device` runs those found on this machine."""
+"""The device part on every Python that it promises; `nox` runs those that are found on this machine."""
+
+from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["device"]
 nox.options.error_on_missing_interpreters = False
+nox.options.default_venv_backend = "venv"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"])
 def device(session: nox.Session) -> None:
-    """The device part: its tests, against the built wheel, with the device's own dependencies alone."""
-    session.install("--quiet", "build")
-    wheels = session.create_tmp()
-    session.run("python", "-m", "build", "--wheel", "--outdir", wheels, ".", silent=True)
-    session.install("--quiet", "--find-links", wheels, "--no-index", "--no-deps", "edge-asd")
-    session.install("--quiet", *nox.project.load_toml("pyproject.toml")["project"]["dependencies"])
-    session.install("--quiet", "pytest>=8", "hypothesis>=6", "jsonschema>=4")
-    session.chdir(wheels)
-    session.run("python", "-m", "pytest", "-q", "--rootdir", "/", session.invoked_from + "/tests/edge_asd")
+    """Test the built wheel with the device's dependencies, beside the references that the tests compare it with."""
+    root, built = Path(session.invoked_from), Path(session.create_tmp())
+    session.install("--quiet", *PYPROJECT["project"]["dependencies"])
+    session.install("--quiet", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(built), str(root), silent=True)
+    wheel = max(built.glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    session.install("--quiet", "--no-deps", "--force-reinstall", str(wheel))
+    # The tests stand apart from the checkout, so that what they import is the wheel.
+    session.chdir(built)
+    Path("tests").unlink(missing_ok=True)
+    Path("tests").symlink_to(root / "tests")
+    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", ".", "-o", "pythonpath=."]
+    session.run("python", "-m", "pytest", *options, *(session.posargs or ["tests/edge_asd"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,7 @@ def test_the_reference_names_every_setting_with_its_form_default_and_meaning() -
 
 
 def test_generated_files_are_fresh() -> None:
-    folder = Path(__file__).parents[2] / "firmware_configs"
+    folder = Path(str(resources.files("firmware_configs")))
     stale = [name for name, text in generated().items() if (folder / name).read_text(encoding="utf-8") != text]
     assert stale == [], "write them anew: python -m edge_asd.schema"
 
