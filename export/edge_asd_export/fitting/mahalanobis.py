@@ -40,7 +40,8 @@ def _scale(settings: MahalanobisSettings, rows: NDArray[np.float64], where: str)
     if settings.least_scale is None:
         return None
     require_rows(rows, 2, "a standard deviation", "record more normal sound", where)
-    return np.maximum(rows.std(axis=0), settings.least_scale)
+    scale: NDArray[np.float64] = np.maximum(rows.std(axis=0), settings.least_scale)
+    return scale
 
 
 def _fit_identity(rows: NDArray[np.float64], _where: str) -> dict[str, NDArray[np.float64]]:

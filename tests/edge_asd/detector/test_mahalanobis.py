@@ -15,7 +15,6 @@ from edge_asd.recipe.detectors import MahalanobisSettings
 from edge_asd_export.fitting import fit_detector
 from tests.edge_asd.detector.hard_rows import Case, Rows, assert_close, cases, make_case
 
-
 _BLIND_WORDS: list[dict[str, float]] = [{}, {"least_scale": 0.5}]
 
 
