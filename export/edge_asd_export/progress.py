@@ -64,7 +64,9 @@ def reporting(*, quiet: bool = False) -> Iterator[Reporter]:
         return
     console = Console(file=sys.stderr)
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    # What is printed meanwhile goes through the bars' console only where both are the same terminal.
+    shared = sys.stdout.isatty()
+    with Progress(*columns, console=console, disable=not console.is_terminal, redirect_stdout=shared) as progress:
         try:
             yield Reporter(progress)
         except BaseException:

@@ -8,6 +8,7 @@ from pathlib import Path
 import soundfile
 from numpy.typing import ArrayLike
 
+from edge_asd_export.progress import SILENT, Reporter
 from edge_asd_export.simulation.chance import Chance
 from edge_asd_export.simulation.machine import FaultKind, Machine
 from edge_asd_export.simulation.render import simulate
@@ -24,6 +25,7 @@ def write_recordings(
     fault: FaultKind | None = None,
     severity: ArrayLike = 1.0,
     gain_db: float = 0.0,
+    reporter: Reporter = SILENT,
 ) -> list[Path]:
     """Write recordings of different stretches of one machine as 16-bit WAV files.
 
@@ -41,6 +43,8 @@ def write_recordings(
         Which set of stretches; normal and abnormal ones never share a stretch.
     snr_db, fault, severity, gain_db
         As for :func:`~edge_asd_export.simulation.render.simulate`.
+    reporter
+        Shows how many are done.
 
     Returns
     -------
@@ -50,7 +54,8 @@ def write_recordings(
     target = Path(folder) / ("normal" if fault is None else "abnormal")
     target.mkdir(parents=True, exist_ok=True)
     paths = [target / f"{number:08d}.wav" for number in range(count)]
-    for number, path in enumerate(paths):
+    label = "simulating normal sound" if fault is None else "simulating a fault"
+    for number, path in enumerate(reporter.track(paths, label)):
         samples = simulate(
             machine,
             seconds,
