@@ -50,6 +50,23 @@ class Member(Settings):
     """Length in bytes."""
 
 
+class Fidelity(Settings):
+    """How faithful a quantized net is to the same net in float32, on the same sound."""
+
+    cosine: float
+    """Mean cosine of the angle between their rows."""
+    centred_cosine: float
+    """The same after the mean row was taken off both: what all rows share does not count."""
+    spearman: float
+    """Rank correlation of clip scores; of the worst part that judges the net."""
+    clips: int
+    """Stretches of sound that were compared."""
+    auc_change: float | None = None
+    """AUC less that of the float32 net, where labels are known; of the worst part."""
+    pauc_change: float | None = None
+    """The same of the partial AUC."""
+
+
 class NetworkRecord(Settings):
     """How one net was quantized, and what computed the outputs that the detectors were fitted on."""
 
@@ -61,6 +78,14 @@ class NetworkRecord(Settings):
     """Version of that interpreter."""
     minimum_runtime: str
     """Oldest TensorFlow Lite runtime that has every operator inside, such as `2.14.0`; empty where unknown."""
+    reason: str = ""
+    """Why it is quantized so."""
+    macs: int = 0
+    """Multiply-accumulates of one run."""
+    runs_per_second: float = 0.0
+    """Runs per second of sound."""
+    fidelity: Fidelity | None = None
+    """How faithful it is to float32; nothing where it is float32."""
 
 
 class Calibration(Settings):

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from edge_asd.recipe.detectors import AggregationSettings, DetectorSettings, Mean, PoolingSettings, TransformSettings
 from edge_asd.recipe.front_ends import FrontEnd
-from edge_asd.recipe.models import Model, Quantization
+from edge_asd.recipe.models import Model, QuantizationChoice
 from edge_asd.settings import Fraction, Identifier, NonNegativeFloat, PositiveFloat, PositiveInt, Settings
 
 
@@ -146,14 +146,15 @@ class Recipe(Settings):
         branches = {name: msgspec.structs.replace(branch, model=None) for name, branch in self.branches.items()}
         return msgspec.structs.replace(self, branches=branches)
 
-    def quantized(self, quantization: Quantization) -> Recipe:
-        """Return the same recipe with every net stored so."""
+    def quantized(self, quantization: QuantizationChoice, *branches: str) -> Recipe:
+        """Return the same recipe with the nets of these branches stored so, or every net where none is named."""
         replace = msgspec.structs.replace
-        branches = {
-            name: replace(branch, model=replace(branch.model, quantize=quantization)) if branch.model else branch
+        changed = {
+            name: replace(branch, model=replace(branch.model, quantize=quantization))
             for name, branch in self.branches.items()
+            if branch.model and (not branches or name in branches)
         }
-        return replace(self, branches=branches)
+        return replace(self, branches={**self.branches, **changed})
 
     def _check_branches(self, name: str, part: Part) -> None:
         for branch in part.branches:

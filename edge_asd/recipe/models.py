@@ -11,6 +11,8 @@ from edge_asd.settings import NonNegativeFloat, PositiveFloat, PositiveInt, Sett
 
 Quantization = Literal["float32", "float16", "dynamic", "int8"]
 """How a net's weights and arithmetic are stored."""
+QuantizationChoice = Literal["auto", "float32", "float16", "dynamic", "int8"]
+"""The same, or `auto`: left to the export, which knows the net, the board and what is lost."""
 
 
 class InterpolationAutoencoder(Settings, tag="interpolation-autoencoder", tag_field="kind"):
@@ -32,8 +34,8 @@ class InterpolationAutoencoder(Settings, tag="interpolation-autoencoder", tag_fi
     """Passes over the training patches."""
     max_steps: PositiveInt | None = None
     """Most training steps, however many recordings there are; no limit where left out."""
-    quantize: Quantization = "float16"
-    """How the net is stored: reconstruction nets are tiny and lose most by int8, so it is seldom worth it."""
+    quantize: QuantizationChoice = "auto"
+    """How the net is stored; `auto` is float16, since reconstruction nets are tiny and lose most by int8."""
 
 
 class InterpolationDensity(Settings, tag="interpolation-density", tag_field="kind"):
@@ -58,8 +60,8 @@ class InterpolationDensity(Settings, tag="interpolation-density", tag_field="kin
     """Training steps, however many recordings there are."""
     max_patches: PositiveInt = 50_000
     """Most patches that are used, evenly spread over the recordings."""
-    quantize: Quantization = "float16"
-    """How the net is stored."""
+    quantize: QuantizationChoice = "auto"
+    """How the net is stored; `auto` is float16."""
 
 
 Model = InterpolationAutoencoder | InterpolationDensity

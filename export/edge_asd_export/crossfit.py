@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd.errors import InputError
-from edge_asd.pipeline import Judge
 from edge_asd.recipe.graph import Recipe
-from edge_asd_export.fit import Embedders, Fitted, fit
+from edge_asd_export.fit import Embedders, Fitted, fit, judge
 from edge_asd_export.material import Stretch
 from edge_asd_export.progress import Advance
 
@@ -39,13 +38,7 @@ def held_out_scores(
     InputError
         When there are fewer stretches than `FEWEST_STRETCHES`.
     """
-    if len(stretches) < FEWEST_STRETCHES:
-        raise InputError(
-            recipe.name,
-            expected=f"at least {FEWEST_STRETCHES} stretches of {recipe.horizon.seconds:g} s of normal sound",
-            found=f"{len(stretches)}",
-            remedy="record more; about 40 make a threshold that can be relied on",
-        )
+    require_enough(recipe, stretches)
     scores = {part: np.empty(len(stretches)) for part in recipe.enabled_parts}
     for start, end in fold_bounds(len(stretches), recipe.folds):
         fitted = fit(recipe, [*stretches[:start], *stretches[end:]], seed=seed, advance=advance)
@@ -58,5 +51,21 @@ def held_out_scores(
 def part_scores(recipe: Recipe, fitted: Fitted, stretches: Sequence[Stretch]) -> list[dict[str, float]]:
     """Return each part's own score of every stretch, as a fitted graph gives it on the device."""
     embedders = Embedders(recipe, fitted.networks)
-    judge = Judge(recipe, fitted.arrays, where=recipe.name)
-    return [judge.part_scores(judge.features(embedders.rows(stretch.rows))) for stretch in stretches]
+    return judge(recipe, fitted.arrays, [embedders.rows(stretch.rows) for stretch in stretches])
+
+
+def require_enough(recipe: Recipe, stretches: Sequence[Stretch]) -> None:
+    """Refuse to fit a recipe to fewer stretches than `FEWEST_STRETCHES`.
+
+    Raises
+    ------
+    InputError
+        When there are fewer.
+    """
+    if len(stretches) < FEWEST_STRETCHES:
+        raise InputError(
+            recipe.name,
+            expected=f"at least {FEWEST_STRETCHES} stretches of {recipe.horizon.seconds:g} s of normal sound",
+            found=f"{len(stretches)}",
+            remedy="record more; about 40 make a threshold that can be relied on",
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -21,13 +21,14 @@ from edge_asd.recipe.graph import Recipe
 from edge_asd.scoring import Scorer
 from edge_asd.version import __version__
 from edge_asd_export.bandwidth import limit_bandwidth
+from edge_asd_export.boards import Board
 from edge_asd_export.calibration import Calibrated, calibrate
-from edge_asd_export.conversion import record
-from edge_asd_export.crossfit import fold_bounds, held_out_scores
-from edge_asd_export.fit import Arrays, Fitted, fit
+from edge_asd_export.crossfit import fold_bounds, held_out_scores, require_enough
+from edge_asd_export.fit import Arrays, Embedders, fit_graph
 from edge_asd_export.labels import Labelled, sort_recordings
-from edge_asd_export.material import Material, gather
+from edge_asd_export.material import Material, Stretch, gather, gather_labelled
 from edge_asd_export.progress import SILENT, Reporter
+from edge_asd_export.quantization.select import Evidence, Selected, select, spread
 from edge_asd_export.training import training_steps
 
 TOLERANCES = {"patches": 1e-4, "rows": 1e-3, "features": 1e-3, "parts": 1e-3, "score": 1e-3}
@@ -42,10 +43,18 @@ class Exported(NamedTuple):
     calibrated: Calibrated
     test_scores: dict[Path, float]
     """Scores of labelled recordings that were not trained on."""
+    notes: list[str]
+    """What the user should know."""
 
 
 def export(
-    recordings: Sequence[Path], recipe: Recipe, output: Path, *, seed: int = 0, reporter: Reporter = SILENT
+    recordings: Sequence[Path],
+    recipe: Recipe,
+    output: Path,
+    *,
+    board: Board | None = None,
+    seed: int = 0,
+    reporter: Reporter = SILENT,
 ) -> Exported:
     """Make a bundle of normal recordings.
 
@@ -57,6 +66,8 @@ def export(
         What to fit.
     output
         Bundle to write, in one atomic step.
+    board
+        The board that it is for, where one is named: it has a say in how nets are stored.
     seed
         Seed of all that is random; the same seed, recordings and software give the same bundle.
 
@@ -64,21 +75,24 @@ def export(
     ------
     InputError
         When the recordings cannot be used, or the recipe does not fit them.
+    CheckFailedError
+        When a net cannot be stored as was asked for without becoming another one.
     """
     labelled = _find(recordings)
     recipe = limit_bandwidth(recipe, labelled.training)
     material = gather(labelled.training, recipe, reporter)
-    fitted, calibrated = _fit(recipe, material, seed, reporter)
-    arrays: Arrays = {**fitted.arrays, **calibrated.arrays}
-    arrays |= _golden(recipe, material, calibrated, arrays, fitted)
-    manifest = _manifest(recipe, labelled, material, fitted, calibrated, seed)
-    bundle = write_bundle(output, manifest, arrays, fitted.networks)
+    require_enough(recipe, material.stretches)
+    selected, arrays, calibrated = _fit(recipe, material, labelled, board, seed, reporter)
+    recipe = selected.recipe
+    arrays |= _golden(recipe, material, calibrated, arrays, selected.networks)
+    manifest = _manifest(selected, labelled, material, calibrated, seed)
+    bundle = write_bundle(output, manifest, arrays, selected.networks)
     golden.require(bundle)
     test_scores = _test(bundle, labelled, reporter)
     if test_scores and labelled.anomalous:
         quality = _quality(labelled, calibrated, test_scores)
-        bundle = write_bundle(output, msgspec.structs.replace(manifest, quality=quality), arrays, fitted.networks)
-    return Exported(bundle, labelled, calibrated, test_scores)
+        bundle = write_bundle(output, msgspec.structs.replace(manifest, quality=quality), arrays, selected.networks)
+    return Exported(bundle, labelled, calibrated, test_scores, [*selected.notes, *calibrated.notes])
 
 
 def _find(recordings: Sequence[Path]) -> Labelled:
@@ -86,20 +100,38 @@ def _find(recordings: Sequence[Path]) -> Labelled:
     return Labelled(*(list(chain.from_iterable(group)) for group in zip(*found, strict=True)))
 
 
-def _fit(recipe: Recipe, material: Material, seed: int, reporter: Reporter) -> tuple[Fitted, Calibrated]:
-    folds = len(fold_bounds(len(material.stretches), recipe.folds))
-    steps = sum(training_steps(branch.model) for branch in recipe.used_branches.values() if branch.model)
-    with reporter.bar("fitting and cross-fitting", (folds + 1) * max(1, steps)) as advance:
-        scores = held_out_scores(recipe, material.stretches, seed=seed, advance=advance)
-        fitted = fit(recipe, material.stretches, seed=seed, advance=advance)
-    return fitted, calibrate(recipe, scores, folds)
+def _fit(
+    recipe: Recipe, material: Material, labelled: Labelled, board: Board | None, seed: int, reporter: Reporter
+) -> tuple[Selected, Arrays, Calibrated]:
+    stretches = material.stretches
+    models = [branch.model for branch in recipe.used_branches.values() if branch.model]
+    evidence = _evidence(recipe, stretches, labelled, reporter) if models else Evidence([], [], [])
+    folds = len(fold_bounds(len(stretches), recipe.folds))
+    with reporter.bar("fitting and cross-fitting", (folds + 1) * max(1, sum(map(training_steps, models)))) as advance:
+        selected = select(recipe, stretches, evidence, board=board, seed=seed, advance=advance)
+        embedders = Embedders(selected.recipe, selected.networks)
+        arrays = fit_graph(selected.recipe, [embedders.rows(stretch.rows) for stretch in stretches], seed=seed)
+        scores = held_out_scores(selected.recipe, stretches, seed=seed, advance=advance)
+    calibrated = calibrate(selected.recipe, scores, folds)
+    return selected, {**arrays, **calibrated.arrays}, calibrated
 
 
-def _golden(recipe: Recipe, material: Material, calibrated: Calibrated, arrays: Arrays, fitted: Fitted) -> Arrays:
+def _evidence(recipe: Recipe, stretches: Sequence[Stretch], labelled: Labelled, reporter: Reporter) -> Evidence:
+    found = [
+        spread(gather_labelled(spread(paths), recipe, reporter)) if paths else []
+        for paths in (labelled.normal, labelled.anomalous)
+    ]
+    anomalous = [False] * len(found[0]) + [True] * len(found[1])
+    return Evidence(spread(stretches), [*found[0], *found[1]], anomalous)
+
+
+def _golden(
+    recipe: Recipe, material: Material, calibrated: Calibrated, arrays: Arrays, networks: Mapping[str, bytes]
+) -> Arrays:
     # The most ordinary stretch: what it scores is furthest from any edge.
     ordinary = int(np.argsort(calibrated.record.held_out)[len(calibrated.record.held_out) // 2])
     pcm = golden.to_pcm(_samples(recipe, material, ordinary))
-    stages = golden.compute_stages(recipe, arrays, fitted.networks, pcm, threads=1, where=recipe.name)
+    stages = golden.compute_stages(recipe, arrays, networks, pcm, threads=1, where=recipe.name)
     return {"golden/samples": pcm, **{f"golden/{stage}": values for stage, values in stages.items()}}
 
 
@@ -110,14 +142,13 @@ def _samples(recipe: Recipe, material: Material, index: int) -> NDArray[np.float
 
 
 def _manifest(
-    recipe: Recipe, labelled: Labelled, material: Material, fitted: Fitted, calibrated: Calibrated, seed: int
+    selected: Selected, labelled: Labelled, material: Material, calibrated: Calibrated, seed: int
 ) -> Manifest:
-    models = {name: branch.model for name, branch in recipe.used_branches.items() if branch.model is not None}
     return Manifest(
         schema=SCHEMA,
-        recipe=recipe,
+        recipe=selected.recipe,
         members={},
-        networks={name: record(fitted.networks[f"branches/{name}"], model.quantize) for name, model in models.items()},
+        networks=selected.records,
         calibration=calibrated.record,
         training=Training(
             recordings=len(labelled.training),

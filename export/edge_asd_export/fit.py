@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd.embedding import Embedder, build_embedder, split_middle
-from edge_asd.pipeline import RowSet, side_by_side
+from edge_asd.pipeline import Judge, RowSet, side_by_side
 from edge_asd.pooling import pool
 from edge_asd.recipe.graph import Branch, Recipe
-from edge_asd.recipe.models import Model
+from edge_asd.recipe.models import Model, Quantization
 from edge_asd.transform import build_transform
 from edge_asd_export.conversion import convert
 from edge_asd_export.fitting import fit_detector, fit_transform_arrays
@@ -21,6 +21,9 @@ from edge_asd_export.progress import Advance
 from edge_asd_export.training import train
 
 Arrays = dict[str, NDArray[np.generic]]
+
+_REPRESENTATIVES = 500
+"""Most patches that the ranges of 8-bit numbers are taken from."""
 
 
 class Fitted(NamedTuple):
@@ -33,16 +36,22 @@ class Fitted(NamedTuple):
 
 
 def fit(recipe: Recipe, stretches: Sequence[Stretch], *, seed: int, advance: Advance) -> Fitted:
-    """Fit every stage of the recipe, each on the outputs of the one before as the device gives them."""
+    """Fit every stage of the recipe, each on the outputs of the one before as the device gives them.
+
+    How each net is stored has been decided: its `quantize` is not `auto`.
+    """
     networks = {
-        f"branches/{name}": train_network(
-            branch, branch.model, [stretch.rows[name] for stretch in stretches], seed, advance
-        )
+        f"branches/{name}": train_network(branch, branch.model, rows_of(stretches, name), seed, advance)
         for name, branch in recipe.used_branches.items()
         if branch.model is not None
     }
     embedders = Embedders(recipe, networks)
     rows = [embedders.rows(stretch.rows) for stretch in stretches]
+    return Fitted(networks, fit_graph(recipe, rows, seed=seed))
+
+
+def fit_graph(recipe: Recipe, rows: Sequence[RowSet], *, seed: int) -> Arrays:
+    """Fit what stands behind the nets, transforms and detectors, on the rows of stretches of normal sound."""
     arrays: Arrays = {}
     features: dict[str, list[NDArray[np.float64]]] = {}
     for name, branch in recipe.used_branches.items():
@@ -60,24 +69,61 @@ def fit(recipe: Recipe, stretches: Sequence[Stretch], *, seed: int, advance: Adv
             f"parts/{name}/detector",
             fit_detector(part.detector, np.concatenate(columns), seed=seed, where=f"parts.{name}"),
         )
-    return Fitted(networks, arrays)
+    return arrays
+
+
+def judge(recipe: Recipe, arrays: Arrays, rows: Sequence[RowSet]) -> list[dict[str, float]]:
+    """Return each part's own score of every stretch, given its rows, as a fitted graph gives it on the device."""
+    fitted = Judge(recipe, arrays, where=recipe.name)
+    return [fitted.part_scores(fitted.features(row_set)) for row_set in rows]
 
 
 def train_network(
     branch: Branch, settings: Model, rows: Sequence[NDArray[np.float32]], seed: int, advance: Advance
 ) -> bytes:
-    """Train a branch's model on the patches of stretches, and convert it."""
-    patches = np.concatenate([unflatten(branch, values) for values in rows])
-    model = train(settings, patches, seed=seed, advance=advance)
-    inputs = split_middle(patches[:: max(1, len(patches) // 500)])[0]
-    return convert(model, settings.quantize, inputs)
+    """Train a branch's model on the patches of stretches, and store it as its settings say."""
+    model = train_model(branch, settings, rows, seed, advance)
+    return convert(model, decided(settings), representatives(branch, rows))
+
+
+def train_model(
+    branch: Branch, settings: Model, rows: Sequence[NDArray[np.float32]], seed: int, advance: Advance
+) -> Any:
+    """Train a branch's model on the patches of stretches; return a Keras model of batch 1."""
+    return train(settings, _patches(branch, rows), seed=seed, advance=advance)
+
+
+def representatives(branch: Branch, rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return what a branch's net takes, from patches spread evenly over stretches; shape (n, …), n ≤ 500."""
+    patches = _patches(branch, rows)
+    return split_middle(patches[:: -(-len(patches) // _REPRESENTATIVES)])[0]
+
+
+def decided(settings: Model) -> Quantization:
+    """Return how a model is stored, once that has been decided."""
+    if settings.quantize == "auto":
+        raise ValueError("how the net is stored has not been decided")
+    return settings.quantize
+
+
+def rows_of(stretches: Sequence[Stretch], branch: str) -> list[NDArray[np.float32]]:
+    """Return one branch's rows of every stretch."""
+    return [stretch.rows[branch] for stretch in stretches]
+
+
+def _patches(branch: Branch, rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.concatenate([unflatten(branch, values) for values in rows])
 
 
 class Embedders:
-    """Puts the patches of each branch that has a model through its net, as the device does."""
+    """Puts the patches of each branch that has a model, or of `only` one, through its net, as the device does."""
 
-    def __init__(self, recipe: Recipe, networks: dict[str, bytes]) -> None:
-        self._branches = {name: branch for name, branch in recipe.used_branches.items() if branch.model is not None}
+    def __init__(self, recipe: Recipe, networks: dict[str, bytes], *, only: str | None = None) -> None:
+        self._branches = {
+            name: branch
+            for name, branch in recipe.used_branches.items()
+            if branch.model is not None and only in {None, name}
+        }
         self._networks = networks
         self._built: dict[str, Embedder] = {}
 

@@ -62,6 +62,17 @@ def gather(paths: Sequence[Path], recipe: Recipe, reporter: Reporter = SILENT) -
     return Material(stretches, sorted(rates), listing.hexdigest())
 
 
+def gather_labelled(paths: Sequence[Path], recipe: Recipe, reporter: Reporter = SILENT) -> list[Stretch]:
+    """Read recordings that are not trained on, and cut them as `gather` does; too short ones have no stretch."""
+    rows = Rows(_side_by_side_horizons(recipe.without_models()), {}, where=recipe.name)
+    stretches: list[Stretch] = []
+    for path in reporter.track(paths, "reading test recordings"):
+        recording = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
+        if len(recording.samples) >= recipe.horizon_samples:
+            stretches += _cut(recording, path, rows, recipe)
+    return stretches
+
+
 def trained_branches(recipe: Recipe) -> list[str]:
     """Return the branches whose model is trained at export."""
     return [name for name, branch in recipe.used_branches.items() if branch.model is not None]

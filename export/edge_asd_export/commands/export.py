@@ -6,8 +6,10 @@ import argparse
 from pathlib import Path
 
 from edge_asd.recipe.shipped import load_recipe
+from edge_asd_export.boards import board_names, find_board
 from edge_asd_export.exporter import Exported, export
 from edge_asd_export.progress import reporting
+from edge_asd_export.quantization.gate import describe as describe_fidelity
 
 EXAMPLE = """\
   edge-asd export recordings/normal -o pump.easd
@@ -23,7 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="bundle to write, such as pump.easd")
     parser.add_argument("--recipe", default="default", help="shipped recipe or YAML file (default: default)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a recipe's setting")
-    parser.add_argument("--quantize", choices=["float32", "float16", "dynamic", "int8"], help="how nets are stored")
+    parser.add_argument(
+        "--quantize",
+        choices=["auto", "float32", "float16", "dynamic", "int8"],
+        help="how nets are stored (default: as the recipe says, usually auto: chosen per net and board, with a reason)",
+    )
+    parser.add_argument("--board", choices=board_names(), help="board that the bundle is for")
     parser.add_argument("--seed", type=int, default=0, help="seed of all that is random (default: 0)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
@@ -34,7 +41,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.quantize:
         recipe = recipe.quantized(arguments.quantize)
     with reporting(quiet=arguments.quiet) as reporter:
-        exported = export(arguments.recordings, recipe, arguments.output, seed=arguments.seed, reporter=reporter)
+        exported = export(
+            arguments.recordings,
+            recipe,
+            arguments.output,
+            board=find_board(arguments.board) if arguments.board else None,
+            seed=arguments.seed,
+            reporter=reporter,
+        )
     print(describe(exported, arguments.output))
     return 0
 
@@ -50,12 +64,15 @@ def describe(exported: Exported, output: Path) -> str:
     ]
     for name, network in manifest.networks.items():
         lines.append(
-            f"net         {name}: {network.quantization}, by {network.interpreter} {network.interpreter_version}"
+            f"net         {name}: {network.quantization} ({network.reason}), "
+            f"by {network.interpreter} {network.interpreter_version}"
         )
+        if network.fidelity:
+            lines.append(f"            against float32: {describe_fidelity(network.fidelity)}")
     if manifest.quality:
         quality = manifest.quality
         lines.append(
             f"labelled    AUC {quality.auc:.3f}, pAUC {quality.pauc:.3f} "
             f"({quality.normal} normal, {quality.anomalous} anomalous)"
         )
-    return "\n".join([*lines, *(f"note        {note}" for note in exported.calibrated.notes)])
+    return "\n".join([*lines, *(f"note        {note}" for note in exported.notes)])

@@ -1,0 +1,212 @@
+"""Trains the nets of a recipe and stores each in the best form that is still the same net."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from edge_asd.bundle import Fidelity, NetworkRecord
+from edge_asd.errors import CheckFailedError
+from edge_asd.interpreter import find_runtime
+from edge_asd.recipe.graph import Recipe
+from edge_asd.recipe.models import Model, Quantization
+from edge_asd_export.boards import Board
+from edge_asd_export.conversion import ConversionError, convert
+from edge_asd_export.cost import Cost, patches_per_second
+from edge_asd_export.fit import Embedders, representatives, rows_of, train_model
+from edge_asd_export.graph import count_macs, stated_runtime
+from edge_asd_export.material import Stretch
+from edge_asd_export.progress import Advance
+from edge_asd_export.quantization.choice import Choice, choose
+from edge_asd_export.quantization.fidelity import Variant, measure
+from edge_asd_export.quantization.gate import describe, shortfalls
+
+T = TypeVar("T")
+
+MOST_COMPARED = 100
+"""Most stretches of each kind that two forms of a net are compared on, spread evenly."""
+
+
+class Evidence(NamedTuple):
+    """The sound that forms of a net are compared on."""
+
+    normal: Sequence[Stretch]
+    """Normal stretches, of those that are trained on."""
+    labelled: Sequence[Stretch]
+    """Stretches that are not trained on."""
+    anomalous: Sequence[bool]
+    """Of each labelled stretch, whether it is anomalous."""
+
+
+class Form(NamedTuple):
+    """One form of a net, and how faithful it is."""
+
+    quantization: Quantization
+    content: bytes
+    fidelity: Fidelity | None
+    """Nothing where it is float32, which all others are held against."""
+
+
+class Selected(NamedTuple):
+    """The nets of a bundle."""
+
+    recipe: Recipe
+    """The recipe, with how each net is stored decided."""
+    networks: dict[str, bytes]
+    """TFLite files by `branches/NAME`."""
+    records: dict[str, NetworkRecord]
+    """What the bundle says of each, by branch."""
+    notes: list[str]
+    """What was refused, and why."""
+
+
+def spread(items: Sequence[T]) -> list[T]:
+    """Return no more than `MOST_COMPARED` of the items, spread evenly."""
+    return list(items[:: max(1, -(-len(items) // MOST_COMPARED))])
+
+
+def select(
+    recipe: Recipe,
+    stretches: Sequence[Stretch],
+    evidence: Evidence,
+    *,
+    board: Board | None,
+    seed: int,
+    advance: Advance,
+) -> Selected:
+    """Train every net of a recipe, and choose how it is stored.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    stretches
+        What the nets are trained on, and their ranges in 8 bits are taken from.
+    evidence
+        What their forms are compared on.
+    board
+        The board that the bundle is for, where one was named.
+    seed
+        Seed of all that is random.
+    advance
+        Moved by each training step.
+
+    Raises
+    ------
+    CheckFailedError
+        When a form that was asked for is another net; the message has the figures.
+    """
+    networks, records, notes = {}, {}, []
+    for name, branch in recipe.used_branches.items():
+        if branch.model is None:
+            continue
+        rows = rows_of(stretches, name)
+        model = train_model(branch, branch.model, rows, seed, advance)
+        samples = representatives(branch, rows)
+
+        def store(quantization: Quantization, model: Any = model, samples: Any = samples) -> bytes:
+            return convert(model, quantization, samples)
+
+        form, record, refused = _store(recipe, name, branch.model, store, evidence, board, seed)
+        networks[f"branches/{name}"], records[name] = form.content, record
+        notes += refused
+        recipe = recipe.quantized(form.quantization, name)
+    return Selected(recipe, networks, records, notes)
+
+
+class Comparison:
+    """Holds forms of one branch's net against its float32 form."""
+
+    def __init__(self, recipe: Recipe, branch: str, reference: bytes, evidence: Evidence, seed: int) -> None:
+        self._recipe, self._branch, self._evidence, self._seed = recipe, branch, evidence, seed
+        self._reference = self._variant(reference)
+
+    def __call__(self, content: bytes) -> Fidelity:
+        """Return how faithful a form is."""
+        return measure(
+            self._recipe,
+            self._branch,
+            self._reference,
+            self._variant(content),
+            self._evidence.anomalous,
+            seed=self._seed,
+        )
+
+    def _variant(self, content: bytes) -> Variant:
+        embedders = Embedders(self._recipe, {f"branches/{self._branch}": content}, only=self._branch)
+        normal, labelled = (
+            [embedders.rows(stretch.rows) for stretch in stretches]
+            for stretches in (self._evidence.normal, self._evidence.labelled)
+        )
+        return Variant(normal, labelled)
+
+
+def first_faithful(
+    branch: str, choice: Choice, store: Callable[[Quantization], bytes], compare: Callable[[bytes], Fidelity]
+) -> tuple[Form, list[str]]:
+    """Return the first candidate that is still the same net, and in words what was refused before it.
+
+    Parameters
+    ----------
+    branch
+        How errors name the net.
+    choice
+        The candidates, best first.
+    store
+        Gives the net in a form.
+    compare
+        Measures a form against float32.
+
+    Raises
+    ------
+    CheckFailedError
+        When no candidate is; the message has the figures.
+    """
+    refused = []
+    for quantization in choice.candidates:
+        try:
+            content = store(quantization)
+        except ConversionError as error:
+            refused.append(f"{quantization} refused: {error}")
+            continue
+        if quantization == "float32":
+            return Form(quantization, content, None), refused
+        fidelity = compare(content)
+        faults = shortfalls(fidelity)
+        if not faults:
+            return Form(quantization, content, fidelity), refused
+        refused.append(f"{quantization} refused: {', '.join(faults)} ({describe(fidelity)})")
+    raise CheckFailedError(
+        f"branches.{branch}: expected a net in {choice.candidates[-1]} that tells apart what it does in float32, found "
+        f"{'; '.join(refused)}; export with --quantize auto, which takes the next better"
+    )
+
+
+def _store(
+    recipe: Recipe,
+    name: str,
+    model: Model,
+    store: Callable[[Quantization], bytes],
+    evidence: Evidence,
+    board: Board | None,
+    seed: int,
+) -> tuple[Form, NetworkRecord, list[str]]:
+    reference = store("float32")
+    cost = Cost(name, "float32", count_macs(reference), patches_per_second(recipe, recipe.branches[name]))
+    choice = choose(model, board, gmac_per_s=cost.gmac_per_s)
+    compare = Comparison(recipe, name, reference, evidence, seed)
+    form, refused = first_faithful(
+        name, choice, lambda quantization: reference if quantization == "float32" else store(quantization), compare
+    )
+    runtime = find_runtime()
+    record = NetworkRecord(
+        quantization=form.quantization,
+        interpreter=runtime.name,
+        interpreter_version=runtime.version,
+        minimum_runtime=stated_runtime(form.content),
+        reason=choice.reason if not refused else "the best that is still the same net",
+        macs=cost.macs,
+        runs_per_second=cost.runs_per_second,
+        fidelity=form.fidelity,
+    )
+    return form, record, [f"{name}: {text}" for text in refused]
