@@ -110,6 +110,18 @@ class Log(Settings):
     """Least important kind of line that is written."""
 
 
+class Spool(Settings):
+    """Where events wait until the broker has acknowledged them."""
+
+    path: Text | None = None
+    """SQLite file; left out, one named after the device in `$STATE_DIRECTORY` (systemd's), else in
+    `$XDG_STATE_HOME/edge-asd` (`~/.local/state/edge-asd`)."""
+    max_bytes: Annotated[int, Meta(ge=1 << 20)] = 32 << 20
+    """Most bytes on the disk; of what no longer fits, the oldest that is no alarm is dropped first, and counted."""
+    max_age_s: PositiveFloat = 30 * 24 * 3600.0
+    """Seconds after which an event is given up."""
+
+
 class Firmware(Settings):
     """The whole configuration of one device."""
 
@@ -125,6 +137,8 @@ class Firmware(Settings):
     """Seconds between two health messages."""
     state_interval_s: NonNegativeFloat = 10.0
     """Least seconds between two state messages of a source whose verdict does not change."""
+    spool: Spool = msgspec.field(default_factory=Spool)
+    """Where events wait until the broker has acknowledged them."""
     log: Log = msgspec.field(default_factory=Log)
     """Log output."""
 

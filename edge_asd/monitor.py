@@ -17,11 +17,13 @@ from edge_asd.audio import find_recordings
 from edge_asd.bundle import Bundle, read_bundle
 from edge_asd.capture import Files, parse_source
 from edge_asd.configuration import read_secret, redacted, resolve_path
-from edge_asd.firmware import Firmware
+from edge_asd.firmware import Firmware, Spool
 from edge_asd.interpreter import find_runtime
 from edge_asd.listener import Listener
 from edge_asd.publish import BundleReference, Health, Info, Publisher, SourceInfo
 from edge_asd.publish.clock import rfc3339
+from edge_asd.publish.outbox import Outbox
+from edge_asd.publish.spool import SpoolFile
 from edge_asd.version import __version__
 from edge_asd.vitals import cpu_temperature_c, resident_bytes
 
@@ -69,6 +71,7 @@ def monitor(firmware: Firmware, where: Path, *, once: bool = False) -> int:
         _info(firmware, bundles),
         state_interval_s=firmware.state_interval_s,
         version=version,
+        outbox=_outbox(firmware.spool),
     )
     with _stop_signals() as stopping, publisher:
         # What happens before the first connection counts as history; a recording at full speed would be all of it.
@@ -85,6 +88,11 @@ def monitor(firmware: Firmware, where: Path, *, once: bool = False) -> int:
         for listener in listeners:
             listener.join(_JOIN_S)
     return 2 if any(listener.failure for listener in listeners) else 0
+
+
+def _outbox(spool: Spool) -> Outbox:
+    path = spool.path
+    return Outbox(None if path is None else lambda: SpoolFile(Path(path), spool.max_bytes, spool.max_age_s))
 
 
 def _load(firmware: Firmware, where: Path, name: str) -> Bundle:

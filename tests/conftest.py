@@ -136,6 +136,13 @@ class Broker:
         return Listener([MOSQUITTO_SUB, *where, *session, "--retain-as-published", "-F", "%j", *login])
 
 
+@pytest.fixture(autouse=True)
+def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what a daemon leaves for its next start from one test to another."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+
+
 @pytest.fixture
 def make_broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
     """Start brokers with lines of configuration; they end with the test."""

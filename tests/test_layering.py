@@ -40,7 +40,7 @@ LAYERS = {
     "detector": "arrays recipe",
     "tail": "arrays",
     "decision": "firmware ulid",
-    "publish": "errors firmware ulid",
+    "publish": "errors files firmware ulid",
     # What joins them.
     "bundle": "errors files recipe settings",
     "pipeline": "bundle detector embedding errors features frames pooling recipe tail transform",

@@ -52,6 +52,7 @@ def _broker_lines(firmware: Firmware, path: Path) -> Iterator[str]:
     mqtt = firmware.mqtt
     yield _line("device", f"{firmware.device}, topics {mqtt.base_topic}/{firmware.device}/…")
     yield _line("broker", f"{mqtt.host}, port {mqtt.port}, {_login(mqtt, path)}, {_encryption(mqtt)}")
+    yield _line("spool", f"{firmware.spool.path}, at most {firmware.spool.max_bytes / 2**20:.0f} MiB")
     if mqtt.password_file is not None and mqtt.tls is None:
         yield _line("note", "the password goes over the network in the clear: give mqtt.tls where the broker offers it")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from edge_asd.firmware import Firmware, Source, Tls
 
 def load_firmware(path: Path, *, environ: Mapping[str, str] | None = None, overrides: Iterable[str] = ()) -> Firmware:
     """Read a firmware configuration and make its paths absolute: in the file they are relative to its folder.
+
+    Where it names no spool, the default is filled in: `DEVICE-DIGEST.spool` in `$STATE_DIRECTORY`, else in
+    `$XDG_STATE_HOME/edge-asd`, else in `~/.local/state/edge-asd`; the digest is that of the file's own path.
 
     Parameters
     ----------
@@ -28,7 +33,19 @@ def load_firmware(path: Path, *, environ: Mapping[str, str] | None = None, overr
     InputError
         When it cannot be read, or anything in it is unknown, missing, of the wrong type or out of range.
     """
-    return with_absolute_paths(load(path, Firmware, environ=environ, overrides=overrides), path)
+    firmware = with_absolute_paths(load(path, Firmware, environ=environ, overrides=overrides), path)
+    if firmware.spool.path is not None:
+        return firmware
+    default = _spool_path(firmware.device, path, os.environ if environ is None else environ)
+    return replace(firmware, spool=replace(firmware.spool, path=str(default)))
+
+
+def _spool_path(device: str, configuration: Path, environ: Mapping[str, str]) -> Path:
+    # The digest keeps two set-ups of one name on one machine from sending each other's events.
+    digest = hashlib.sha256(os.fsencode(configuration.resolve())).hexdigest()[:8]
+    given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    home = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or "/var/lib") / ".local" / "state"
+    return (Path(given) if given else Path(home) / "edge-asd") / f"{device}-{digest}.spool"
 
 
 def with_absolute_paths(firmware: Firmware, configuration: Path) -> Firmware:
@@ -42,7 +59,8 @@ def with_absolute_paths(firmware: Firmware, configuration: Path) -> Firmware:
         tls = Tls(ca_file=absolute(tls.ca_file), cert_file=absolute(tls.cert_file), key_file=absolute(tls.key_file))
     mqtt = replace(firmware.mqtt, password_file=absolute(firmware.mqtt.password_file), tls=tls)
     sources = [_with_absolute_source(source, configuration) for source in firmware.sources]
-    return replace(firmware, mqtt=mqtt, sources=sources)
+    spool = replace(firmware.spool, path=absolute(firmware.spool.path))
+    return replace(firmware, mqtt=mqtt, sources=sources, spool=spool)
 
 
 def _with_absolute_source(source: Source, configuration: Path) -> Source:

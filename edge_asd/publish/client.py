@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from edge_asd.firmware import Mqtt
 from edge_asd.publish.board import Board, Notice
 from edge_asd.publish.clock import boot_id, clock_synced, numbers
 from edge_asd.publish.courier import Courier, Patience
-from edge_asd.publish.outbox import MemoryOutbox, Outbox
+from edge_asd.publish.outbox import Outbox
 from edge_asd.publish.pacing import Backoff, StateLimiter
 from edge_asd.publish.payloads import (
     OFFLINE,
@@ -33,6 +34,8 @@ from edge_asd.publish.payloads import (
 from edge_asd.publish.session import Login, Version
 from edge_asd.publish.tls import tls_context
 from edge_asd.publish.topics import Topics
+
+_log = logging.getLogger(__name__)
 
 
 class Statistics(NamedTuple):
@@ -66,7 +69,7 @@ class Publisher:
     state_interval_s
         Least seconds between two state messages of a source whose verdict does not change.
     outbox
-        Where events wait; in memory where left out.
+        Where events wait, opened and closed with the publisher; in memory where left out.
     backoff
         Waits between attempts to connect; up to `settings.reconnect_max_s` where left out.
     patience
@@ -104,7 +107,7 @@ class Publisher:
         self._numbers: dict[type, Callable[[], int]] = {kind: numbers() for kind in (Info, Health, State, Event)}
         self._limiters: dict[str, StateLimiter] = {}
         self._board = Board()
-        self._outbox = outbox or MemoryOutbox()
+        self._outbox = outbox or Outbox()
         self._courier = Courier(
             login=self._login(settings, password),
             topics=self._topics,
@@ -128,6 +131,7 @@ class Publisher:
         )
 
     def __enter__(self) -> Publisher:
+        self._outbox.open()
         self._courier.start()
         return self
 
@@ -135,6 +139,11 @@ class Publisher:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._courier.stop(self._availability(OFFLINE), self._stop_s)
+        self._outbox.close()
+        left = self._outbox.summary()
+        if left.depth:
+            lost = f"{left.in_memory} of them are lost" if left.in_memory else "they are kept for the next start"
+            _log.warning("stopped with %d events that the broker has not acknowledged; %s", left.depth, lost)
 
     @property
     def connected(self) -> bool:

@@ -315,6 +315,3 @@ class Courier:
         if session is not None:
             # Leaving politely suppresses the last will: only when our own farewell has arrived.
             session.close(with_will=not farewell)
-        unsent = self._outbox.summary().depth
-        if unsent:
-            _log.warning("stopped with %d events that the broker has not acknowledged", unsent)

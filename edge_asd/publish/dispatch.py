@@ -7,10 +7,11 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from edge_asd.publish.board import Board
-from edge_asd.publish.outbox import Entry, Outbox
+from edge_asd.publish.outbox import START, Outbox
 from edge_asd.publish.payloads import encode
 from edge_asd.publish.reasons import Reason, rejected
 from edge_asd.publish.session import Session
+from edge_asd.publish.spool import Entry
 from edge_asd.publish.topics import Topics
 
 
@@ -49,7 +50,8 @@ class Dispatcher:
         self._window = 1
         self._history = 0
         self._under_way: dict[int, _Sent] = {}
-        self._cursor = 0
+        self._cursor = START
+        self._epoch = 0
         self._held: set[str] = set()
         self._retry_at = float("inf")
 
@@ -64,7 +66,7 @@ class Dispatcher:
     def send(self, session: Session, now: float) -> None:
         """Send as much as the window allows."""
         self._send_notices(session, now)
-        if now >= self._retry_at:
+        if now >= self._retry_at or self._epoch != self._outbox.epoch:
             self._start_over()
         self._send_events(session, now)
 
@@ -119,6 +121,7 @@ class Dispatcher:
             self._retry_at = min(self._retry_at, now + self._refused_s)
 
     def _start_over(self) -> None:
-        self._cursor = 0
+        self._epoch = self._outbox.epoch
+        self._cursor = START
         self._held.clear()
         self._retry_at = float("inf")

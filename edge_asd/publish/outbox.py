@@ -1,86 +1,122 @@
-"""Events that wait until the broker has acknowledged them."""
+"""Events that wait until the broker has acknowledged them: handed over at once, written to disk by a thread of its own.
+
+An event can be sent from the moment it is put, whether the disk has it yet or not, so a slow disk delays no alarm; what
+only memory holds is what a power cut or `kill -9` would take: the few milliseconds of a commit, unless the disk fails.
+Where the disk is full or cannot be written, memory goes on alone, as far as it reaches, and the disk is tried again.
+"""
 
 from __future__ import annotations
 
 import itertools
 import logging
+import sqlite3
 import threading
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+import time
+from collections.abc import Callable, Iterable, Iterator
 
 from edge_asd.publish.payloads import Event, Spool
+from edge_asd.publish.spool import Entry, SpoolFile, Stock, is_alarm, is_damage
 
 _log = logging.getLogger(__name__)
 
-
-class Entry(NamedTuple):
-    """An event in an outbox."""
-
-    order: int
-    """Rises from entry to entry, from 1."""
-    event: Event
-    """The event, identified by its `id`, `type` and `seq`."""
-
-
-class Outbox(Protocol):
-    """What a keeper of events must do: keep their order, and forget them on :meth:`acknowledge`.
-
-    Any thread may call.
-    """
-
-    def put(self, event: Event) -> None:
-        """Add an event; never waits, drops and counts another where there is no room."""
-
-    def after(self, order: int, count: int) -> list[Entry]:
-        """Return the oldest entries, at most `count`, whose order is greater than `order`."""
-
-    def acknowledge(self, order: int) -> None:
-        """Forget an entry that has arrived; one that is no longer there is no error."""
-
-    def newest(self) -> int:
-        """Return the order of the entry last put, 0 before the first."""
-
-    def summary(self) -> Spool:
-        """Return how many wait, since when, and how many were dropped."""
+START = -(1 << 62)
+"""An order before all others."""
+_BATCH = 64
+_FORGET_S = 1.0
+_LOOK_AROUND_S = 60.0
+_CLOSE_S = 5.0
+_REPEAT_S = 600.0
+_EMPTY = Stock(0, 0, None, 0)
 
 
-class MemoryOutbox:
-    """An outbox in memory, for as long as the process lives.
+class Outbox:
+    """Events in their order, forgotten on :meth:`acknowledge`. Any thread may call; nothing here waits for the disk.
 
-    When it is full, the least important goes first, and of those the oldest: an update before any other, a warning
-    before an alarm. What is on its way to the broker at that moment may be counted as dropped and arrive all the same.
+    What does not fit goes the oldest that is no alarm first, and is counted. What is on its way to the broker at that
+    moment may be counted as dropped and arrive all the same.
 
     Parameters
     ----------
+    open_file
+        Opens the file that events are kept in between :meth:`open` and :meth:`close`; memory alone where left out.
     capacity
-        Most events kept; an event takes about 2 kB.
+        Most events that are kept in memory, each of about 2 kB: all of them without a file, else those that the file
+        does not have yet.
+    retry_s
+        Seconds after which a file that could not be opened or written is tried again.
     """
 
-    def __init__(self, capacity: int = 5000) -> None:
+    def __init__(
+        self, open_file: Callable[[], SpoolFile] | None = None, capacity: int = 5000, retry_s: float = 10.0
+    ) -> None:
+        self._open_file = open_file or _no_file
+        self._has_file = open_file is not None
         self._capacity = capacity
-        self._lock = threading.Lock()
-        self._entries: dict[int, Event] = {}
+        self._retry_s = retry_s
+        self._news = threading.Condition()
         self._newest = 0
         self._dropped = 0
+        # An entry goes from fresh over writing into the file; whatever is acknowledged once it is no longer fresh is
+        # done, until the file has forgotten it.
+        self._fresh: dict[int, Event] = {}
+        self._writing: dict[int, Event] = {}
+        self._done: set[int] = set()
+        self._file: SpoolFile | None = None
+        self._stock = _EMPTY
+        self._fault: str | None = None
+        self._told, self._told_at = "", 0.0
+        self._damaged = False
+        self._epoch = 0
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
+
+    @property
+    def epoch(self) -> int:
+        """Grows whenever entries have turned up before others that may have been read already."""
+        return self._epoch
+
+    # What other threads call.
+
+    def open(self) -> None:
+        """Open the file, and begin to write; what an earlier process left there waits from now on."""
+        if self._has_file:
+            self._try(self._usable_file)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Write what memory still holds, for at most some seconds, and close the file."""
+        if self._thread.is_alive():
+            with self._news:
+                self._stopping = True
+                self._news.notify_all()
+            self._thread.join(_CLOSE_S)
 
     def put(self, event: Event) -> None:
-        """Add an event; where there is no room, drop the least important one (it may be this one) and count it."""
-        with self._lock:
+        """Add an event; where memory has no room, drop the oldest that is no alarm, be it this one, and count it."""
+        with self._news:
             self._newest += 1
-            self._entries[self._newest] = event
-            if len(self._entries) > self._capacity:
+            self._fresh[self._newest] = event
+            if len(self._fresh) > self._capacity:
                 self._drop()
+            self._news.notify_all()
 
     def after(self, order: int, count: int) -> list[Entry]:
         """Return the oldest entries, at most `count`, whose order is greater than `order`."""
-        with self._lock:
-            later = (Entry(*item) for item in self._entries.items() if item[0] > order)
-            return list(itertools.islice(later, count))
+        # Memory before disk: what passes from one to the other in between is then seen twice, not missed.
+        with self._news:
+            held = {**self._writing, **self._fresh}
+            file, behind = self._file, self._stock.newest
+        found = {entry.order: entry for entry in self._stored(file, order, behind, count)} if file else {}
+        found.update((key, Entry(key, held[key])) for key in sorted(held) if key > order)
+        with self._news:
+            return [found[key] for key in sorted(found) if key not in self._done][:count]
 
     def acknowledge(self, order: int) -> None:
-        """Forget an entry that has arrived."""
-        with self._lock:
-            self._entries.pop(order, None)
+        """Forget an entry that has arrived; one that is no longer there is no error."""
+        with self._news:
+            if self._fresh.pop(order, None) is None and (order in self._writing or order <= self._stock.newest):
+                self._done.add(order)
+                self._news.notify_all()
 
     def newest(self) -> int:
         """Return the order of the entry last put, 0 before the first."""
@@ -88,20 +124,174 @@ class MemoryOutbox:
 
     def summary(self) -> Spool:
         """Return how many wait, since when, and how many were dropped."""
-        with self._lock:
-            oldest = next(iter(self._entries.values()), None)
-            return Spool(depth=len(self._entries), oldest=oldest.ts if oldest else None, dropped=self._dropped)
+        with self._news:
+            held = len(self._fresh) + len(self._writing)
+            depth = max(0, self._stock.depth + held - len(self._done))
+            first = next(itertools.chain(self._writing.values(), self._fresh.values()), None)
+            oldest = self._stock.oldest if self._stock.depth > len(self._done) else first.ts if first else None
+
+            return Spool(
+                depth=depth,
+                oldest=oldest if depth else None,
+                dropped=self._dropped,
+                in_memory=held,
+                error=self._fault,
+            )
+
+    def _stored(self, file: SpoolFile, order: int, newest: int, count: int) -> Iterator[Entry]:
+        found = 0
+        while order < newest and found < count:
+            rows = self._read(file, order, count)
+            if not rows:
+                return
+            for place, event in rows:
+                if event is None:
+                    self._give_up(place)
+                elif place not in self._done:
+                    found += 1
+                    yield Entry(place, event)
+            order = rows[-1][0]
+
+    def _read(self, file: SpoolFile, order: int, count: int) -> list[tuple[int, Event | None]]:
+        try:
+            return file.after(order, count)
+        except sqlite3.Error as error:
+            with self._news:
+                self._damaged = is_damage(error)
+                self._tell(error)
+                self._news.notify_all()
+            return []
+
+    def _give_up(self, order: int) -> None:
+        with self._news:
+            if order not in self._done:
+                self._done.add(order)
+                self._count_dropped(1)
 
     def _drop(self) -> None:
-        order = min(self._ranked())[1]
-        del self._entries[order]
-        self._dropped += 1
-        if self._dropped & (self._dropped - 1) == 0:
-            _log.warning("outbox is full: %d events dropped so far", self._dropped)
+        order = min(self._fresh, key=lambda order: (is_alarm(self._fresh[order]), order))
+        del self._fresh[order]
+        self._count_dropped(1)
 
-    def _ranked(self) -> Iterator[tuple[int, int]]:
-        return ((_importance(event), order) for order, event in self._entries.items())
+    def _count_dropped(self, count: int) -> None:
+        before, self._dropped = self._dropped, self._dropped + count
+        if self._dropped.bit_length() > before.bit_length():
+            _log.warning("no room for all events that wait: %d dropped so far", self._dropped)
+
+    # The thread.
+
+    def _run(self) -> None:
+        while not self._awaits_work():
+            self._try(self._tend)
+        self._try(self._tend)
+        if self._file is not None:
+            self._file.close()
+
+    def _awaits_work(self) -> bool:
+        """Wait until there is something to write; say whether that is the last of it."""
+        with self._news:
+            if self._fault is not None:
+                self._news.wait_for(lambda: self._stopping, self._retry_s)
+            else:
+                self._news.wait_for(lambda: self._is_urgent() or bool(self._done), _LOOK_AROUND_S)
+                # What arrived may be forgotten late, many at once: at worst it is sent twice.
+                self._news.wait_for(self._is_urgent, _FORGET_S if self._done else 0)
+            return self._stopping
+
+    def _is_urgent(self) -> bool:
+        return bool(self._fresh) or self._damaged or self._stopping
+
+    def _try(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - a guard: the thread must outlive any fault of the disk
+            if not isinstance(error, (sqlite3.Error, OSError)):
+                _log.exception("error in the spool's thread")
+            with self._news:
+                self._damaged = is_damage(error)
+                self._tell(error)
+        else:
+            self._recover()
+
+    def _tend(self) -> None:
+        file = self._usable_file()
+        while batch := self._take():
+            try:
+                dropped = file.add(batch)
+                self._settle(file.stock(), dropped)
+            except BaseException:
+                self._put_back()
+                raise
+        while done := self._some_done():
+            file.remove(done)
+            self._settle(file.stock(), forgotten=done)
+        aged = file.age()
+        if aged:
+            self._settle(file.stock(), aged)
+
+    def _usable_file(self) -> SpoolFile:
+        file = self._file
+        if file is not None and self._damaged:
+            file.set_aside("found while in use")
+        if file is None or self._damaged or not file.is_in_place():
+            file = self._reopen()
+        return file
+
+    def _reopen(self) -> SpoolFile:
+        with self._news:
+            file, self._file, self._stock = self._file, None, _EMPTY
+            self._done.clear()
+        if file is not None:
+            file.close()
+        opened = self._open_file()
+        stock = opened.stock()
+        with self._news:
+            self._file, self._stock, self._damaged = opened, stock, False
+            self._epoch += 1
+        return opened
+
+    def _take(self) -> list[Entry]:
+        with self._news:
+            orders = list(itertools.islice(self._fresh, _BATCH))
+            self._writing = {order: self._fresh.pop(order) for order in orders}
+            return [Entry(*item) for item in self._writing.items()]
+
+    def _some_done(self) -> list[int]:
+        with self._news:
+            return list(itertools.islice(self._done, _BATCH))
+
+    def _put_back(self) -> None:
+        with self._news:
+            waiting = {order: event for order, event in self._writing.items() if order not in self._done}
+            self._done.difference_update(self._writing)
+            self._fresh, self._writing = {**waiting, **self._fresh}, {}
+            while len(self._fresh) > self._capacity:
+                self._drop()
+
+    def _settle(self, stock: Stock, dropped: int = 0, forgotten: Iterable[int] = ()) -> None:
+        with self._news:
+            self._stock, self._writing = stock, {}
+            self._done.difference_update(forgotten)
+            if dropped:
+                self._count_dropped(dropped)
+
+    def _tell(self, error: BaseException) -> None:
+        problem = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+        now = time.monotonic()
+        if problem != self._told or now - self._told_at > _REPEAT_S:
+            self._told, self._told_at = problem, now
+            _log.error("the spool cannot be used: %s; events are kept in memory, the disk is tried again", problem)
+        self._fault = problem
+
+    def _recover(self) -> None:
+        with self._news:
+            if self._fault is None:
+                return
+            self._fault = None
+            self._epoch += 1
+            count = self._stock.depth
+        _log.info("the spool can be used again; it holds %d events", count)
 
 
-def _importance(event: Event) -> int:
-    return 0 if event.type == "update" else 1 if event.severity == "warning" else 2
+def _no_file() -> SpoolFile:
+    raise OSError("there is none")

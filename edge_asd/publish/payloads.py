@@ -111,7 +111,11 @@ class Spool(Record, frozen=True, kw_only=True):
     oldest: Timestamp | None = None
     """When the oldest of them was made; null when none waits."""
     dropped: Count = 0
-    """Events given up since the start because the spool was full."""
+    """Events given up since the start: too many or too old to be kept, or damaged on the disk."""
+    in_memory: Count = 0
+    """Events of these that only memory holds; they would be lost with the power."""
+    error: str | None = None
+    """Why the disk cannot be used, in words; null when all is well."""
 
 
 class Broker(Record, frozen=True, kw_only=True):

@@ -91,10 +91,11 @@ def test_a_firmware_configuration_is_told_in_words(check: Callable[..., str], bu
         "an anomaly begins after 1 decision at or above the bundle's threshold, "
         "and ends after 3 decisions in a row well below it"
     )
-    assert check(FIRMWARE).splitlines() == [
+    assert check(FIRMWARE + "spool: {path: state/pump-hall-07.spool}\n").splitlines() == [
         f"{tmp_path}/given.yaml: a firmware configuration, nothing wrong with it",
         "  device     pump-hall-07, topics edge-asd/pump-hall-07/…",
         "  broker     broker.local, port 1883, no login, not encrypted",
+        f"  spool      {tmp_path}/state/pump-hall-07.spool, at most 32 MiB",
         "  source     pump-3 hears the microphone 'USB Audio', channel 0",
         f"             judged by {tmp_path}/pump-3.easd (recipe plant/bands, SHA-256 {bundle.sha256[:12]}…)",
         f"             {rule}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,31 @@ def test_every_path_of_a_firmware_configuration_becomes_absolute(tmp_path: Path)
     assert (firmware.mqtt.tls.cert_file, firmware.mqtt.tls.key_file) == (str(tmp_path / "c.pem"), "/k.pem")
     assert [source.bundle for source in firmware.sources] == [str(tmp_path / "a.easd"), "/b.easd"]
     assert [source.source for source in firmware.sources] == [f"file:{tmp_path}/sound/a.wav?speed=max", "mic:file"]
+
+
+def test_a_spool_that_is_not_named_stands_where_the_system_keeps_state(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.yaml", tmp_path / "b.yaml"]
+    for path in paths:
+        path.write_text("device: d\nmqtt: {host: b}\nsources: [{name: a, bundle: a.easd, source: mic}]\n")
+    home, state, systemd = (
+        {"HOME": "/home/x"},
+        {"XDG_STATE_HOME": "/state"},
+        {"STATE_DIRECTORY": "/var/lib/edge-asd:/b"},
+    )
+    found = [
+        Path(str(load_firmware(path, environ=environ).spool.path))
+        for environ in (home, home | state, home | state | systemd)
+        for path in paths
+    ]
+    assert [str(path.parent) for path in found[::2]] == [
+        "/home/x/.local/state/edge-asd",
+        "/state/edge-asd",
+        "/var/lib/edge-asd",
+    ]
+    assert len({path.name for path in found}) == 2
+    assert all(re.fullmatch(r"d-[0-9a-f]{8}\.spool", path.name) for path in found)
+    paths[0].write_text(paths[0].read_text() + "spool: {path: e.spool, max_bytes: 2000000}\n")
+    assert load_firmware(paths[0], environ=systemd).spool.path == str(tmp_path / "e.spool")
 
 
 def test_reading_a_configuration_loads_no_heavy_module() -> None:

@@ -7,7 +7,7 @@ from typing import cast
 from edge_asd.publish import Event
 from edge_asd.publish.board import Board, Notice
 from edge_asd.publish.dispatch import Dispatcher
-from edge_asd.publish.outbox import MemoryOutbox
+from edge_asd.publish.outbox import Outbox
 from edge_asd.publish.reasons import Reason
 from edge_asd.publish.session import Session
 from edge_asd.publish.topics import Topics
@@ -40,7 +40,7 @@ class Desk:
 
     def __init__(self, window: int = 20) -> None:
         self.board = Board()
-        self.outbox = MemoryOutbox()
+        self.outbox = Outbox()
         self.dispatcher = Dispatcher(Topics("edge-asd", "pi-07"), self.board, self.outbox, refused_s=60.0)
         self.connect(window)
 
