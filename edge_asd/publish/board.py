@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import NamedTuple
+
+_MOST_WAITING = 8
 
 
 class Notice(NamedTuple):
@@ -14,48 +17,55 @@ class Notice(NamedTuple):
     qos: int
     due: float
     """When it may go out, in seconds of the monotonic clock."""
+    kind: str = ""
+    """What it says in one word; while a connection stands, a change of it is not passed over."""
 
 
 class Board:
-    """Notices by topic, in the order in which the topics came up; a newer one replaces an older.
+    """Notices by topic, in the order in which the topics came up; a newer one replaces an older of its kind.
 
     Any thread may call.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._notices: dict[str, Notice] = {}
-        self._waiting: set[str] = set()
+        self._newest: dict[str, Notice] = {}
+        self._waiting: dict[str, deque[Notice]] = {}
 
     def put(self, notice: Notice) -> None:
         """Put up a notice, to be sent when it is due."""
         with self._lock:
-            self._notices[notice.topic] = notice
-            self._waiting.add(notice.topic)
+            self._newest[notice.topic] = notice
+            waiting = self._waiting.setdefault(notice.topic, deque(maxlen=_MOST_WAITING))
+            while waiting and (waiting[-1].kind == notice.kind or waiting[-1].due > notice.due):
+                # What was due and has not gone out yet is not put off by what replaces it.
+                notice = notice._replace(due=min(notice.due, waiting.pop().due))
+            waiting.append(notice)
 
     def renew(self) -> None:
-        """Have every notice sent again, at once: the broker may have forgotten them all."""
+        """Have the newest of every topic sent again, at once: the broker may have forgotten them all."""
         with self._lock:
-            self._notices = {topic: notice._replace(due=float("-inf")) for topic, notice in self._notices.items()}
-            self._waiting = set(self._notices)
+            for topic, notice in self._newest.items():
+                self._waiting[topic] = deque([_hurried(notice)], maxlen=_MOST_WAITING)
 
     def hurry(self) -> None:
         """Make every waiting notice due."""
         with self._lock:
-            for topic in self._waiting:
-                self._notices[topic] = self._notices[topic]._replace(due=float("-inf"))
+            for topic, waiting in self._waiting.items():
+                self._waiting[topic] = deque(map(_hurried, waiting), maxlen=_MOST_WAITING)
 
     def take(self, now: float) -> Notice | None:
         """Return one waiting notice that is due, which then waits no more; None when there is none."""
         with self._lock:
-            due = (topic for topic in self._notices if topic in self._waiting and self._notices[topic].due <= now)
-            topic = next(due, None)
-            if topic is None:
-                return None
-            self._waiting.discard(topic)
-            return self._notices[topic]
+            due = (waiting for waiting in self._waiting.values() if waiting and waiting[0].due <= now)
+            waiting = next(due, None)
+            return waiting.popleft() if waiting else None
 
     def next_due(self) -> float:
         """Return when the next waiting notice is due; infinity when none waits."""
         with self._lock:
-            return min((self._notices[topic].due for topic in self._waiting), default=float("inf"))
+            return min((waiting[0].due for waiting in self._waiting.values() if waiting), default=float("inf"))
+
+
+def _hurried(notice: Notice) -> Notice:
+    return notice._replace(due=float("-inf"))

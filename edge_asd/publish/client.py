@@ -173,7 +173,7 @@ class Publisher:
         with self._lock:
             limiter = self._limiters.setdefault(state.source, StateLimiter(self._state_interval_s))
             due = limiter.due(state.verdict, time.monotonic())
-        self._put_up(topic, state, due=due)
+        self._put_up(topic, state, due=due, kind=state.verdict)
 
     def event(self, event: Event) -> None:
         """Publish the beginning, course or end of an anomaly; it is kept until the broker has acknowledged it."""
@@ -182,9 +182,16 @@ class Publisher:
             self._outbox.put(self._sealed(event))
         self._courier.wake()
 
-    def _put_up(self, topic: str, message: Info | Health | State, qos: int = 1, due: float = float("-inf")) -> None:
+    def _put_up(
+        self,
+        topic: str,
+        message: Info | Health | State,
+        qos: int = 1,
+        due: float = float("-inf"),
+        kind: str = "",
+    ) -> None:
         with self._lock:
-            self._board.put(Notice(topic, encode(self._sealed(message)), qos, due))
+            self._board.put(Notice(topic, encode(self._sealed(message)), qos, due, kind))
         self._courier.wake()
 
     def _sealed(self, message: MessageType) -> MessageType:

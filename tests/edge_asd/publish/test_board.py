@@ -38,3 +38,35 @@ def test_all_are_sent_again_after_a_renewal() -> None:
     assert taken(board, 0) == [b"1"]
     board.renew()
     assert taken(board, 0) == [b"1", b"2"]
+
+
+def test_a_change_of_kind_is_not_passed_over() -> None:
+    board = Board()
+    for payload, due, kind in ((b"1", 0, "normal"), (b"2", 9, "normal"), (b"3", 1, "anomaly"), (b"4", 2, "normal")):
+        board.put(Notice("a", payload, 1, due, kind))
+    board.put(Notice("b", b"5", 1, 0))
+    assert (board.next_due(), taken(board, 1)) == (0, [b"2", b"3", b"5"])
+    assert taken(board, 2) == [b"4"]
+
+
+def test_what_is_not_due_gives_way_to_a_change() -> None:
+    board = Board()
+    board.put(Notice("a", b"1", 1, 9, "normal"))
+    board.put(Notice("a", b"2", 1, 1, "anomaly"))
+    assert taken(board, 9) == [b"2"]
+
+
+def test_only_the_newest_is_left_after_a_renewal() -> None:
+    board = Board()
+    board.put(Notice("a", b"5", 1, 1, "normal"))
+    board.put(Notice("a", b"6", 1, 3, "anomaly"))
+    board.put(Notice("a", b"7", 1, 4, "normal"))
+    board.renew()
+    assert taken(board, 0) == [b"7"]
+
+
+def test_what_changes_without_end_does_not_pile_up() -> None:
+    board = Board()
+    for index in range(1000):
+        board.put(Notice("a", b"%d" % index, 1, 0, str(index)))
+    assert taken(board, 0) == [b"%d" % index for index in range(992, 1000)]
