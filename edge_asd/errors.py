@@ -4,6 +4,8 @@ Whatever is wrong with what a user gave (a recording, a bundle, a configuration,
 :class:`InputError`; the command line prints it as one line and exits with 2. Anything else is a defect in this package.
 """
 
+from typing import Literal
+
 
 class EdgeAsdError(Exception):
     """Base of all errors of this package."""
@@ -41,3 +43,19 @@ class CheckFailedError(EdgeAsdError):
     """A check ran to its end and what it checked does not hold."""
 
     exit_status = 1
+
+
+class CaptureError(EdgeAsdError):
+    """A source cannot be heard now, but may be later: to be closed and opened again after a while.
+
+    Parameters
+    ----------
+    message
+        What is wrong, in one line.
+    state
+        `gone`: not there, or refused; `stalled`: there, yet nothing arrives.
+    """
+
+    def __init__(self, message: str, *, state: Literal["gone", "stalled"] = "gone") -> None:
+        self.state = state
+        super().__init__(message)

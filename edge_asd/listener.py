@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from edge_asd.bundle import Bundle
-from edge_asd.capture import Block, Capture, CaptureError, Gap, SignalFault, SourceAddress, open_capture
+from edge_asd.capture import Block, Capture, Feeds, Gap, SignalFault, SourceAddress, open_capture
 from edge_asd.decision import Change, Decider, Moment, Outcome
-from edge_asd.errors import EdgeAsdError, InputError
+from edge_asd.errors import CaptureError, EdgeAsdError, InputError
 from edge_asd.firmware import Source
 from edge_asd.pipeline import Pipeline, Score
 from edge_asd.publish import BundleReference, Event, SourceHealth, State
@@ -21,7 +21,7 @@ from edge_asd.scoring import too_short
 
 _log = logging.getLogger(__name__)
 
-RETRY_S = 5.0
+RETRY_S = 1.0
 """Seconds between two attempts to open a microphone that is not there."""
 _WORDS: dict[SignalFault, str] = {"dropout": "interrupted", "silent": "silent", "clipped": "clipped"}
 
@@ -51,10 +51,19 @@ class Listener(threading.Thread):
         Whom to tell.
     threads
         Threads of each interpreter.
+    feeds
+        Microphones that other sources may listen to as well.
     """
 
     def __init__(
-        self, source: Source, address: SourceAddress, bundle: Bundle, audience: Audience, *, threads: int = 1
+        self,
+        source: Source,
+        address: SourceAddress,
+        bundle: Bundle,
+        audience: Audience,
+        *,
+        threads: int = 1,
+        feeds: Feeds | None = None,
     ) -> None:
         super().__init__(name=f"listener-{source.name}", daemon=True)
         self._source, self._address, self._audience = source, address, audience
@@ -65,6 +74,7 @@ class Listener(threading.Thread):
         self._threshold = calibration.threshold if given is None else given
         self._pipeline = Pipeline(bundle, threads=threads)
         self._decider = Decider(source.decision, calibration.centre)
+        self._feeds = feeds
         self._stopping = threading.Event()
         self._microphone: Microphone = "starting"
         self._score: float | None = None
@@ -96,18 +106,21 @@ class Listener(threading.Thread):
         self._tell(self._decider.unknown("starting", self._now()))
         while not self._stopping.is_set():
             try:
-                with open_capture(
-                    self._address, sample_rate=self._recipe.sample_rate, channel=self._source.channel
-                ) as capture:
-                    self._follow(capture)
+                self._hear_out()
                 self._check_scored()
                 self._lose("ended", "stopped" if self._stopping.is_set() else "the recording has ended")
                 return
             except CaptureError as error:
-                _log.warning("%s: %s", self._source.name, error)
+                if self._microphone != error.state:
+                    _log.warning("%s: %s; tried again every %g s", self._source.name, error, RETRY_S)
                 self._pipeline.gap()
                 self._lose(error.state, str(error))
                 self._stopping.wait(RETRY_S)
+
+    def _hear_out(self) -> None:
+        rate, channel = self._recipe.sample_rate, self._source.channel
+        with open_capture(self._address, sample_rate=rate, channel=channel, feeds=self._feeds) as capture:
+            self._follow(capture)
 
     def _check_scored(self) -> None:
         # A microphone never ends; of recordings that end without a decision, somebody has to be told.

@@ -15,7 +15,7 @@ from types import FrameType
 from edge_asd import golden
 from edge_asd.audio import find_recordings
 from edge_asd.bundle import Bundle, read_bundle
-from edge_asd.capture import Files, parse_source
+from edge_asd.capture import Feeds, Files, Microphone, Need, SourceAddress, parse_source
 from edge_asd.configuration import read_secret, redacted, resolve_path
 from edge_asd.firmware import Firmware, Spool
 from edge_asd.interpreter import find_runtime
@@ -76,8 +76,11 @@ def monitor(firmware: Firmware, where: Path, *, once: bool = False) -> int:
     with _stop_signals() as stopping, publisher:
         # What happens before the first connection counts as history; a recording at full speed would be all of it.
         publisher.wait_connected(_CONNECT_S)
+        feeds = _feeds(firmware, addresses, bundles)
         listeners = [
-            Listener(source, addresses[source.name], bundles[source.name], publisher, threads=firmware.threads)
+            Listener(
+                source, addresses[source.name], bundles[source.name], publisher, threads=firmware.threads, feeds=feeds
+            )
             for source in firmware.sources
         ]
         for listener in listeners:
@@ -99,6 +102,14 @@ def _load(firmware: Firmware, where: Path, name: str) -> Bundle:
     bundle = read_bundle(resolve_path(name, where))
     golden.require(bundle, threads=firmware.threads)
     return bundle
+
+
+def _feeds(firmware: Firmware, addresses: dict[str, SourceAddress], bundles: dict[str, Bundle]) -> Feeds:
+    return Feeds(
+        Need(address.name, source.channel, bundles[source.name].recipe.sample_rate)
+        for source in firmware.sources
+        if isinstance(address := addresses[source.name], Microphone)
+    )
 
 
 def _watch(

@@ -29,9 +29,10 @@ LAYERS = {
     "interpreter": "errors",
     "firmware": "settings",
     "recipe": "settings",
+    "microphones": "errors",
     # The stages, as the signal passes them: none knows another; only capture reads files through audio.
     "audio": "errors",
-    "capture": "audio errors",
+    "capture": "audio errors microphones",
     "frames": "",
     "features": "errors recipe",
     "embedding": "errors interpreter recipe",
@@ -56,7 +57,7 @@ LAYERS = {
     "monitor": "audio bundle capture configuration firmware golden interpreter listener publish version vitals",
     # The command line, which imports each command only when it is called.
     "commands.config": "configuration.check",
-    "commands.devices": "capture",
+    "commands.devices": "microphones",
     "commands.monitor": "configuration errors firmware monitor",
     "commands.recipes": "recipe.shipped",
     "commands.score": "audio bundle errors scoring",
@@ -72,7 +73,7 @@ STAGES = set(list(LAYERS)[list(LAYERS).index("audio") : list(LAYERS).index("publ
 ANYWHERE = {"msgspec", "numpy"}
 ONLY_IN = {"yaml": {"configuration", "commands.recipes"}, "typing_extensions": {"settings"}}
 # Slow to import, or in need of a system library: only inside the function that needs it.
-LATE = {"paho": {"publish"}, "sounddevice": {"capture"}, "soundfile": {"audio"}, "soxr": {"audio"}}
+LATE = {"paho": {"publish"}, "sounddevice": {"microphones"}, "soundfile": {"audio"}, "soxr": {"audio"}}
 # Imported by a name in a string, where it may well be missing.
 BY_NAME = {
     "ai_edge_litert": {"interpreter"},

@@ -7,27 +7,26 @@ from collections.abc import Iterable, Iterator
 
 from edge_asd.audio import Channel
 from edge_asd.capture.address import Files, Microphone, SourceAddress, Stdin, parse_source
+from edge_asd.capture.feed import Feeds, Need
 from edge_asd.capture.files import FilesCapture
-from edge_asd.capture.items import Block, CaptureError, Gap, Item
+from edge_asd.capture.items import Block, Gap, Item
 from edge_asd.capture.microphone import MicrophoneCapture
-from edge_asd.capture.portaudio import MicrophoneInfo, list_microphones
 from edge_asd.capture.stdin import StdinCapture
 from edge_asd.capture.watch import SignalFault, SignalWatch
 
 __all__ = [
     "Block",
     "Capture",
-    "CaptureError",
+    "Feeds",
     "Files",
     "Gap",
     "Item",
     "Microphone",
-    "MicrophoneInfo",
+    "Need",
     "SignalFault",
     "SignalWatch",
     "SourceAddress",
     "Stdin",
-    "list_microphones",
     "open_capture",
     "parse_source",
 ]
@@ -37,7 +36,9 @@ Capture = Iterable[Item]
 
 
 @contextlib.contextmanager
-def open_capture(address: SourceAddress, *, sample_rate: int, channel: Channel = 0) -> Iterator[Capture]:
+def open_capture(
+    address: SourceAddress, *, sample_rate: int, channel: Channel = 0, feeds: Feeds | None = None
+) -> Iterator[Capture]:
     """Open a source, and close it when the context is left.
 
     Parameters
@@ -48,6 +49,8 @@ def open_capture(address: SourceAddress, *, sample_rate: int, channel: Channel =
         Rate of the samples that are given, in hertz.
     channel
         Channel to listen to, counted from 0, or `mix`.
+    feeds
+        Microphones that several sources may share; a microphone is this capture's own where left out.
 
     Raises
     ------
@@ -61,5 +64,6 @@ def open_capture(address: SourceAddress, *, sample_rate: int, channel: Channel =
     elif isinstance(address, Stdin):
         yield StdinCapture(address, sample_rate=sample_rate, channel=channel)
     else:
-        with MicrophoneCapture(address.name, sample_rate=sample_rate, channel=channel) as microphone:
-            yield microphone
+        need = Need(address.name, channel, sample_rate)
+        with (feeds or Feeds()).listen(need) as subscription:
+            yield MicrophoneCapture(subscription, need)

@@ -14,9 +14,10 @@ _MOST_CHANNELS = 64
 
 
 class Microphone(NamedTuple):
-    """A microphone, by its name or a part of it; the system's default where there is none."""
+    """A microphone; the system's default where there is no name."""
 
     name: str | None = None
+    """USB path, vendor:product:serial, name or a part of it: :mod:`edge_asd.microphones.choice` says which counts."""
 
 
 class Files(NamedTuple):

@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd.capture.watch import SignalFault
-from edge_asd.errors import EdgeAsdError
-
-
-class CaptureError(EdgeAsdError):
-    """A source cannot be heard now, but may be later: to be closed and opened again after a while.
-
-    Parameters
-    ----------
-    message
-        What is wrong, in one line.
-    state
-        `gone`: not there, or refused; `stalled`: there, yet nothing arrives.
-    """
-
-    def __init__(self, message: str, *, state: Literal["gone", "stalled"] = "gone") -> None:
-        self.state = state
-        super().__init__(message)
 
 
 class Block(NamedTuple):

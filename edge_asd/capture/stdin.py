@@ -11,9 +11,9 @@ from typing import Protocol
 
 from edge_asd.audio import Channel, PcmDecoder, check_channel, to_mono
 from edge_asd.capture.address import Stdin
-from edge_asd.capture.items import CaptureError, Item
+from edge_asd.capture.items import Item
 from edge_asd.capture.track import Track
-from edge_asd.errors import InputError
+from edge_asd.errors import CaptureError, InputError
 
 _log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_asd.audio import Channel, Resampler
-from edge_asd.capture import Block, CaptureError, Gap, Item, Stdin
+from edge_asd.capture import Block, Gap, Item, Stdin
 from edge_asd.capture.stdin import StdinCapture, Stream
-from edge_asd.errors import InputError
+from edge_asd.errors import CaptureError, InputError
 
 RATE = 16_000
 

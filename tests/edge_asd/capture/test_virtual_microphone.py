@@ -24,7 +24,8 @@ pytestmark = pytest.mark.skipif(not TOOL, reason="EDGE_ASD_TEST_VIRTUAL_MIC name
 LISTENER = """
 import json, subprocess, sys, time
 import numpy as np
-from edge_asd.capture import Block, CaptureError, open_capture, parse_source
+from edge_asd.capture import Block, open_capture, parse_source
+from edge_asd.errors import CaptureError
 
 tool, played, heard = sys.argv[1:]
 report = {"gone": [], "states": [], "back": []}

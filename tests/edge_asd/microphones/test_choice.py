@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from edge_asd.capture import CaptureError, MicrophoneInfo, list_microphones
-from edge_asd.capture.microphone import channels_to_open
-from edge_asd.capture.portaudio import find_microphone
-from edge_asd.errors import InputError
+from edge_asd.errors import CaptureError, InputError
+from edge_asd.microphones.choice import MicrophoneInfo, find_microphone
+from edge_asd.microphones.portaudio import channels_to_open, load_portaudio
+from edge_asd.microphones.usb import UsbIdentity
 
 
-def microphone(number: int, name: str, *, is_default: bool = False, channels: int = 1) -> MicrophoneInfo:
-    return MicrophoneInfo(number, name, "ALSA", channels, 48_000, is_default)
+def microphone(
+    number: int, name: str, *, is_default: bool = False, channels: int = 1, usb: UsbIdentity | None = None
+) -> MicrophoneInfo:
+    return MicrophoneInfo(number, name, "ALSA", channels, 48_000, is_default, usb)
 
 
 SEEN = [
@@ -66,15 +68,60 @@ def test_a_missing_microphone_may_come_back(name: str | None) -> None:
             find_microphone(name, SEEN)
 
 
+TWINS = [
+    microphone(0, "C-Media: USB Audio (hw:1,0)", usb=UsbIdentity("1-1.3", "0d8c", "0014", None)),
+    microphone(1, "C-Media: USB Audio (hw:2,0)", usb=UsbIdentity("1-1.4", "0d8c", "0014", None)),
+    microphone(2, "Yeti: USB Audio (hw:3,0)", usb=UsbIdentity("2-1", "b58e", "9e84", "797_2019/06/11:B")),
+    microphone(3, "1-1.4 is no good name", usb=None),
+    microphone(4, "Mono 0d8c:0014"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("usb-path=1-1.3", 0),
+        ("1-1.4", 1),
+        ("usb=b58e:9e84:797_2019/06/11:B", 2),
+        ("B58E:9E84", 2),
+        ("b58e:9e84:797_2019/06/11:B", 2),
+        ("Mono", 4),
+    ],
+)
+def test_what_lasts_comes_before_a_name(name: str, number: int) -> None:
+    assert find_microphone(name, TWINS).number == number
+
+
+def test_twins_without_serial_numbers_are_told_apart_by_their_sockets() -> None:
+    with pytest.raises(InputError, match=r"\(usb-path=1-1\.3\).*\(usb-path=1-1\.4\); give its usb-path"):
+        find_microphone("usb=0d8c:0014", TWINS)
+
+
+@pytest.mark.parametrize(
+    "name", ["usb-path=1-1", "usb-path=1-1.30", "usb=b58e:9e84:x", "usb=b58e", "usb=", "usb-path="]
+)
+def test_what_lasts_is_never_a_part_of_something(name: str) -> None:
+    with pytest.raises(CaptureError, match="expected a microphone of that name"):
+        find_microphone(name, TWINS)
+
+
+def test_each_of_its_stable_ids_finds_a_microphone_again_after_a_reboot() -> None:
+    seen = [TWINS[2], microphone(7, "UMIK-1: USB Audio (hw:2,0)")]
+    renumbered = [seen[0]._replace(name="Yeti: USB Audio (hw:0,0)", number=5), seen[1]._replace(number=1)]
+    for before, after in zip(seen, renumbered, strict=True):
+        for word in before.stable_ids:
+            assert find_microphone(word, renumbered) == after
+
+
 def test_without_a_default_the_first_is_taken() -> None:
     assert find_microphone(None, SEEN[1:3]).number == 2
 
 
 @pytest.mark.parametrize(
-    ("channels", "channel", "opened"), [(1, 0, 1), (2, 0, 2), (8, "mix", 8), (32, 0, 1), (128, 3, 4), (32, "mix", 2)]
+    ("channels", "wanted", "opened"), [(1, 1, 1), (2, 1, 2), (8, 2, 8), (32, 1, 2), (128, 4, 4), (32, 2, 2)]
 )
-def test_hardware_is_opened_with_all_its_channels(channels: int, channel: Any, opened: int) -> None:
-    assert channels_to_open(microphone(0, "x", channels=channels), channel) == opened
+def test_hardware_is_opened_with_all_its_channels(channels: int, wanted: int, opened: int) -> None:
+    assert channels_to_open(microphone(0, "x", channels=channels), wanted) == opened
 
 
 def test_a_missing_portaudio_is_one_line_that_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,4 +134,4 @@ def test_a_missing_portaudio_is_one_line_that_names_the_package(monkeypatch: pyt
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(InputError, match=r"found PortAudio library not found; apt install libportaudio2$"):
-        list_microphones()
+        load_portaudio()

@@ -1,0 +1,304 @@
+"""One microphone's process, and its sound to all who listen: a queue for each, so that none waits for another.
+
+The process is killed when it falls silent, ends, or nobody listens any more; whoever still wants to hear asks anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import queue
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asd.audio import Channel
+from edge_asd.errors import CaptureError, InputError
+from edge_asd.microphones.child import QUEUE_BLOCKS, Request
+from edge_asd.microphones.wire import HEADER_BYTES, Header, Opened, parse_error, parse_header, parse_opened
+
+_log = logging.getLogger(__name__)
+
+STALLED_S = 5.0
+"""Seconds without a sample after which a microphone counts as stalled; the first may take two."""
+START_S = 15.0
+"""Seconds that the process may take to find and open its microphone: a slow board, a dozen sound devices."""
+_KILL_S = 2.0
+_POLL_S = 0.25
+
+
+class Arrival(NamedTuple):
+    """Sound of a microphone."""
+
+    position: int
+    """Number of the first sample since the microphone was opened, with those that were lost on the way."""
+    samples: NDArray[np.float32]
+    """Shape (n, channels); shared by all who listen, so not to be changed."""
+    overflowed: bool
+    """PortAudio lost samples before these, nobody knows how many."""
+
+
+class Subscription:
+    """What one listener gets of a feed."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._queue: queue.Queue[Arrival] = queue.Queue(QUEUE_BLOCKS)
+        self._overflowed = False
+
+    def opened(self) -> Opened:
+        """Wait until the microphone is open, and return how.
+
+        Raises
+        ------
+        InputError, CaptureError
+            When it cannot be opened.
+        """
+        return self._feed.wait_opened()
+
+    def put(self, arrival: Arrival) -> None:
+        """Take an arrival, or leave it out where there is no room: its position tells."""
+        overflowed = self._overflowed or arrival.overflowed
+        try:
+            self._queue.put_nowait(arrival._replace(overflowed=overflowed))
+            self._overflowed = False
+        except queue.Full:
+            self._overflowed = overflowed
+
+    def get(self) -> Arrival:
+        """Wait for the next arrival.
+
+        Raises
+        ------
+        InputError, CaptureError
+            When there will be none: the feed has ended, and all that came before was given.
+        """
+        while True:
+            ended = self._feed.ended
+            try:
+                return self._queue.get(timeout=0.0 if ended else _POLL_S)
+            except queue.Empty:
+                if ended:
+                    raise ended from None
+
+
+class Feed:
+    """One process that records a microphone, and whoever listens to it.
+
+    Parameters
+    ----------
+    command
+        Starts the process.
+    where
+        How errors name the microphone.
+    stalled_s
+        Seconds without a sample after which it counts as stalled.
+    start_s
+        Seconds that opening it may take.
+    """
+
+    def __init__(
+        self, command: Sequence[str], where: str, *, stalled_s: float = STALLED_S, start_s: float = START_S
+    ) -> None:
+        self._command, self._where = command, where
+        self._stalled_s, self._start_s = stalled_s, start_s
+        self._lock = threading.Lock()
+        self._subscriptions: list[Subscription] = []
+        self._opened: Opened | None = None
+        self._settled = threading.Event()
+        self._stopping = threading.Event()
+        self._ended: InputError | CaptureError | None = None
+        threading.Thread(target=self._run, name=f"feed-{where}", daemon=True).start()
+
+    @property
+    def ended(self) -> InputError | CaptureError | None:
+        """Why there is no more sound; None while there is."""
+        return self._ended
+
+    def subscribe(self) -> Subscription:
+        """Begin to listen."""
+        subscription = Subscription(self)
+        with self._lock:
+            self._subscriptions.append(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> bool:
+        """Cease to listen, and return whether nobody does any more."""
+        with self._lock:
+            self._subscriptions.remove(subscription)
+            return not self._subscriptions
+
+    def close(self) -> None:
+        """Have the process killed; what it may hang in is not waited for."""
+        self._stopping.set()
+
+    def wait_opened(self) -> Opened:
+        """Wait until the microphone is open.
+
+        Raises
+        ------
+        InputError, CaptureError
+            When it cannot be opened.
+        """
+        self._settled.wait()
+        if self._opened is None:
+            raise self._ended or CaptureError(f"{self._where}: closed before it was open")
+        return self._opened
+
+    def _run(self) -> None:
+        try:
+            # The child's own complaints are ALSA's and say nothing to anybody; its errors come through the pipe.
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+            )
+        except OSError as error:
+            self._end(CaptureError(f"{self._where}: no process can be started to record it ({error})"))
+            return
+        try:
+            self._end(self._pump(process))
+        except (CaptureError, InputError) as error:
+            self._end(error)
+        except Exception as error:  # noqa: BLE001 - a guard: whoever listens must hear of it
+            _log.exception("%s: the feed failed", self._where)
+            self._end(CaptureError(f"{self._where}: the feed failed ({error!r})"))
+        finally:
+            self._kill(process)
+
+    def _pump(self, process: subprocess.Popen[bytes]) -> CaptureError | InputError:
+        pipe = _Pipe(cast("io.FileIO", process.stdout), self._where, self._stopping)
+        limit = self._start_s
+        while True:
+            header = pipe.header(limit)
+            if header.kind == b"E":
+                return parse_error(pipe.payload(header))
+            if header.kind == b"O":
+                self._opened = parse_opened(pipe.payload(header))
+                self._settled.set()
+                limit = self._stalled_s
+            elif self._opened is not None:
+                self._give(Arrival(header.position, pipe.samples(header, self._opened.channels), header.kind == b"L"))
+
+    def _give(self, arrival: Arrival) -> None:
+        with self._lock:
+            for subscription in self._subscriptions:
+                subscription.put(arrival)
+
+    def _end(self, error: InputError | CaptureError) -> None:
+        self._ended = error
+        self._settled.set()
+
+    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+        try:
+            process.wait(_KILL_S)
+        except subprocess.TimeoutExpired:
+            _log.error("%s: the capture process %d cannot be killed; it is left behind", self._where, process.pid)
+
+
+class _Pipe:
+    """The reading end, with a time limit."""
+
+    def __init__(self, stream: io.FileIO, where: str, stopping: threading.Event) -> None:
+        self._stream, self._where, self._stopping = stream, where, stopping
+        self._poll = select.poll()
+        self._poll.register(stream, select.POLLIN)
+        self._limit = 0.0
+
+    def header(self, limit: float) -> Header:
+        """Wait for a header, at most `limit` seconds."""
+        self._limit = limit
+        return parse_header(self._read(HEADER_BYTES))
+
+    def payload(self, header: Header) -> bytes:
+        """Read what is not sound."""
+        return self._read(header.length)
+
+    def samples(self, header: Header, channels: int) -> NDArray[np.float32]:
+        """Read sound straight into the array that is given."""
+        samples = np.empty((header.length // (4 * channels), channels), np.float32)
+        if samples.nbytes != header.length:
+            raise CaptureError(f"{self._where}: the capture process gave half a sample")
+        self._fill(samples.reshape(-1).view(np.uint8).data)
+        return samples
+
+    def _read(self, size: int) -> bytes:
+        data = bytearray(size)
+        self._fill(memoryview(data))
+        return bytes(data)
+
+    def _fill(self, rest: memoryview) -> None:
+        deadline = time.monotonic() + self._limit
+        while rest:
+            if self._stopping.is_set():
+                raise CaptureError(f"{self._where}: closed")
+            if self._poll.poll(1000 * _POLL_S):
+                count = self._stream.readinto(rest)
+                if not count:
+                    raise CaptureError(f"{self._where}: the capture process has ended")
+                rest = rest[count:]
+            elif time.monotonic() >= deadline:
+                raise CaptureError(f"{self._where}: no sound for {self._limit:g} s", state="stalled")
+
+
+class Need(NamedTuple):
+    """What a source needs of a microphone."""
+
+    name: str | None
+    channel: Channel
+    rate: int
+    """Rate of the samples that it will use, in hertz."""
+
+
+class Feeds:
+    """The feeds of this daemon: sources that write a microphone alike share one process.
+
+    Parameters
+    ----------
+    needs
+        What all sources together need: a microphone is opened once, with enough channels and rate for each of them.
+    """
+
+    def __init__(self, needs: Iterable[Need] = ()) -> None:
+        self._requests: dict[str | None, Request] = {}
+        self._feeds: dict[str | None, Feed] = {}
+        self._lock = threading.Lock()
+        for need in needs:
+            self._requests[need.name] = self._request(need)
+
+    @contextlib.contextmanager
+    def listen(self, need: Need) -> Iterator[Subscription]:
+        """Listen to a microphone, until the context is left."""
+        with self._lock:
+            feed = self._feeds.get(need.name)
+            if feed is None or feed.ended:
+                feed = self._feeds[need.name] = self._start(self._request(need))
+            subscription = feed.subscribe()
+        try:
+            yield subscription
+        finally:
+            with self._lock:
+                if feed.unsubscribe(subscription):
+                    feed.close()
+                    if self._feeds.get(need.name) is feed:
+                        del self._feeds[need.name]
+
+    def _request(self, need: Need) -> Request:
+        known = self._requests.get(need.name, Request(need.name, 1, 1))
+        channels = 2 if need.channel == "mix" else need.channel + 1
+        return Request(need.name, max(known.channels, channels), max(known.rate, need.rate))
+
+    def _start(self, request: Request) -> Feed:
+        command = [sys.executable, "-m", "edge_asd.microphones.child", json.dumps(request._asdict())]
+        return Feed(command, f"mic:{request.name}" if request.name else "mic")

@@ -1,0 +1,93 @@
+"""PortAudio: the microphones that it sees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge_asd.errors import InputError
+from edge_asd.microphones.choice import MicrophoneInfo, card_number
+from edge_asd.microphones.usb import UsbIdentity, usb_cards
+
+RATES = (8000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
+"""Sampling rates that a microphone is asked for, in hertz."""
+MOST_HARDWARE_CHANNELS = 16
+"""A device of more channels is a sound server's, which mixes to whatever number it is asked for."""
+
+
+def load_portaudio() -> Any:
+    """Return the library.
+
+    Raises
+    ------
+    InputError
+        When PortAudio is not installed.
+    """
+    try:
+        import sounddevice  # noqa: PLC0415 - a device that reads files needs no PortAudio
+    except OSError as error:
+        raise InputError(
+            "PortAudio",
+            expected="the library that opens microphones",
+            found=str(error),
+            remedy="apt install libportaudio2",
+        ) from error
+    return sounddevice
+
+
+def list_microphones(library: Any, cards: dict[int, UsbIdentity] | None = None) -> list[MicrophoneInfo]:
+    """Return the devices of a library that have input channels.
+
+    Parameters
+    ----------
+    library
+        From :func:`load_portaudio`.
+    cards
+        The USB sound cards by number; looked up where left out.
+    """
+    known = usb_cards() if cards is None else cards
+    apis = list(library.query_hostapis())
+    default = next((number for api in apis if (number := api["default_input_device"]) >= 0), None)
+    return [
+        MicrophoneInfo(
+            int(device["index"]),
+            str(device["name"]),
+            str(apis[device["hostapi"]]["name"]),
+            int(device["max_input_channels"]),
+            round(device["default_samplerate"]),
+            device["index"] == default,
+            known.get(_card(device)),
+        )
+        for device in library.query_devices()
+        if device["max_input_channels"] > 0
+    ]
+
+
+def takes(library: Any, microphone: MicrophoneInfo, rate: int, channels: int) -> bool:
+    """Return whether a microphone can be opened at `rate` hertz with so many channels."""
+    try:
+        library.check_input_settings(device=microphone.number, samplerate=rate, channels=channels, dtype="float32")
+    except (library.PortAudioError, ValueError):
+        return False
+    return True
+
+
+def rates_of(library: Any, microphone: MicrophoneInfo) -> list[int]:
+    """Return the rates, of the usual ones, that a microphone can be opened at, in hertz."""
+    channels = channels_to_open(microphone, 1)
+    return [rate for rate in RATES if takes(library, microphone, rate, channels)]
+
+
+def channels_to_open(microphone: MicrophoneInfo, wanted: int) -> int:
+    """Return how many channels to open where the first `wanted` are listened to.
+
+    A sound card often takes nothing but all it has. Of a sound server's great number, two make sure that the first is
+    not a mix of both.
+    """
+    if microphone.channels <= MOST_HARDWARE_CHANNELS:
+        return microphone.channels
+    return max(2, wanted)
+
+
+def _card(device: Any) -> int:
+    number = card_number(str(device["name"]))
+    return -1 if number is None else number
