@@ -95,9 +95,9 @@ class Source(Settings):
     """Bundle file, relative to the configuration file."""
     source: Origin
     """Where the sound comes from: `mic`, `mic:NAME` (a USB path `usb-path=1-1.3`, a vendor, product and serial number
-    `usb=0d8c:0014:123`, a name or a part of one, as `edge-asd devices` lists them), `file:PATH` (a recording or a folder, relative to the
-    configuration file; `?speed=max` after it for as fast as possible), or `stdin`, raw samples
-    (`stdin?rate=16000&format=s16le&channels=1`)."""
+    `usb=0d8c:0014:123`, a name or a part of one, as `edge-asd devices` lists them), `file:PATH` (a recording or
+    a folder, relative to the configuration file; `?speed=max` after it for as fast as possible), or `stdin`, raw
+    samples (`stdin?rate=16000&format=s16le&channels=1`)."""
     channel: Annotated[int, Meta(ge=0)] | Literal["mix"] = 0
     """Channel to listen to, counted from 0, or `mix` for the mean of all."""
     decision: Decision = msgspec.field(default_factory=Decision)
