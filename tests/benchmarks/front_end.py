@@ -3,8 +3,7 @@
 Each peer computes the same log-mel spectrogram its own way, on one thread: ten seconds at once, then as a stream, one
 and ten hops at a call. Printed are our time and each peer's in multiples of it, from the fastest run of each and from
 the medians: above 1 is faster here. The error is the largest difference from double-precision arithmetic in what lies
-within 60 dB of a frame's strongest band. `--callgrind` counts instructions instead of time, which is the same on any
-machine: those that one second of sound takes.
+within 60 dB of a frame's strongest band. At the end the instructions are counted that a second of sound takes.
 
 Peers: librosa as it is called, and with its filter bank kept; FFTW through pyfftw, all frames at once; Kaldi through
 kaldi-native-fbank (HTK's scale, so its values are others); torch.stft, where torch is installed.
@@ -14,9 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +30,7 @@ from numpy.typing import NDArray
 from edge_asd.features import StreamFrontEnd, build_front_end
 from edge_asd.frames import Framer
 from edge_asd.recipe.front_ends import LogMel
+from tests.benchmarks import instructions
 
 Float32 = NDArray[np.float32]
 Compute = Callable[[Float32], NDArray[Any]]
@@ -359,43 +356,11 @@ def report(times: dict[str, Times], unit: float, goals: dict[str, float], error:
     return reached
 
 
-# --- instructions ----------------------------------------------------------------------------------------------------
-
-
-def stream_for(seconds: int, precision: str) -> None:
-    """Compute configuration A of so many seconds, ten hops at a call."""
-    c = CONFIGURATIONS[0]
-    compute, samples = our_stream(c, precision), noise(c, seconds)
-    for start in range(0, len(samples), 10 * c.hop):
-        compute(samples[start : start + 10 * c.hop])
-
-
-def count_instructions(seconds: int, precision: str) -> int:
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-m"]
-    child = [*command, "tests.benchmarks.front_end", "--stream", str(seconds), "--precision", precision]
-    finished = subprocess.run(child, capture_output=True, text=True, check=True)
-    counted = re.search(r"Collected : (\d+)", finished.stderr)
-    assert counted is not None, finished.stderr
-    return int(counted.group(1))
-
-
-def instructions() -> None:
-    if shutil.which("valgrind") is None:
-        sys.exit("valgrind is not installed (Debian package valgrind)")
-    c = CONFIGURATIONS[0]
-    for precision in ("single", "double"):
-        short, long = 2, 12
-        each = (count_instructions(long, precision) - count_instructions(short, precision)) / (long - short)
-        print(f"{c}, {precision}: {each / 1e6:.2f} million instructions for a second of sound")
-
-
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.front_end", description=__doc__.split(":")[0])
     parser.add_argument("--rounds", type=int, default=25, help="runs of each contestant (default: %(default)s)")
     parser.add_argument("--only", default="ABCDE", help="configurations (default: %(default)s)")
-    parser.add_argument("--callgrind", action="store_true", help="count instructions instead, under valgrind")
-    parser.add_argument("--stream", type=int, metavar="SECONDS", help="only compute so much sound, to be watched")
-    parser.add_argument("--precision", default="single", help="of what --stream computes (default: %(default)s)")
+    parser.add_argument("--no-instructions", action="store_true", help="do not count them under valgrind at the end")
     return parser.parse_args()
 
 
@@ -408,18 +373,14 @@ def main() -> int:
     if os.environ.get(ONE_THREAD) != "1":  # the libraries read it when they are loaded, so start over
         arguments = [sys.executable, "-m", "tests.benchmarks.front_end", *sys.argv[1:]]
         os.execve(sys.executable, arguments, {**os.environ, ONE_THREAD: "1"})
-    if asked.stream:
-        stream_for(asked.stream, asked.precision)
-        return 0
-    if asked.callgrind:
-        instructions()
-        return 0
     reached = [
         done
         for c in chosen(asked.only)
         for done in (batch(c, asked.rounds), stream(c, 1, max(3, asked.rounds // 5)), stream(c, 10, asked.rounds))
     ]
-    print(f"\n{'All goals reached.' if all(reached) else 'Some goals missed.'}")
+    print(f"\n{'All goals reached.' if all(reached) else 'Some goals missed.'}\n", flush=True)
+    if not asked.no_instructions:
+        instructions.report()
     return 0
 
 
