@@ -17,9 +17,10 @@ from edge_asd_export.demo.folder import Address, Folder
 from edge_asd_export.demo.hearing import hear
 from edge_asd_export.demo.outcome import describe, judge
 from edge_asd_export.demo.picture import draw
-from edge_asd_export.demo.replay import replay
+from edge_asd_export.demo.replay import replay, topics_of
 from edge_asd_export.demo.scenario import HOUR, QUICK, Scenario, checked_snr
 from edge_asd_export.demo.sound import write_stretch
+from edge_asd_export.demo.subscriber import subscribed
 from edge_asd_export.exporter import Exported, export
 from edge_asd_export.progress import Reporter, reporting
 from edge_asd_export.simulation import FaultKind, Machine, MachineKind, faults_of, write_recordings
@@ -60,19 +61,24 @@ def run(arguments: argparse.Namespace) -> int:
     folder = Folder(arguments.output or Path(f"demo-{machine}"), machine)
     with _ended_by_sigterm_too(), contextlib.ExitStack() as stack:
         broker = given or stack.enter_context(embedded_broker())
+        subscriber = stack.enter_context(subscribed(broker, topics_of(folder)))
         folder.prepare(given)
         reporter = stack.enter_context(reporting(quiet=arguments.quiet))
         exported = _learn(scenario, folder, reporter)
         print(describe_export(exported, folder.bundle))
         write_stretch(folder.stretch, scenario, reporter)
         hearing = hear(folder.stretch, exported.bundle, reporter)
-        told = replay(folder, hearing, broker, print, reporter)
+        told = replay(folder, hearing, broker, subscriber, _show, reporter)
     outcome = judge(scenario, told)
     draw(folder.picture, scenario, hearing, outcome)
     if not outcome.holds:
         raise CheckFailedError(f"{describe(scenario, outcome)}; see {folder.picture}")
     print(f"\n{describe(scenario, outcome)}\npicture     {folder.picture}\n\n{_next_steps(folder)}")
     return 0
+
+
+def _show(text: str) -> None:
+    print(text, flush=True)
 
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:

@@ -20,7 +20,7 @@ device: {device}
 sources:
   - name: {machine}
     bundle: {bundle}
-    # The simulated hour, as fast as it can be judged. Beside a real machine: "mic:USB Audio"
+    # Simulated sound, as fast as it can be judged. Beside a real machine: "mic:USB Audio"
     source: "file:{recording}?speed=max"
     decision:
       # A decision falls once a second and looks back ten. Of 20 in a row the last ten share no sound with the first,
@@ -74,7 +74,7 @@ class Folder(NamedTuple):
     @property
     def stretch(self) -> Path:
         """The sound that is replayed."""
-        return self.root / "hour.wav"
+        return self.root / "replay.wav"
 
     @property
     def configuration(self) -> Path:

@@ -18,7 +18,7 @@ from edge_asd_export.demo.outcome import Outcome
 from edge_asd_export.demo.scenario import Scenario
 
 _INK, _ALARM, _FAULT, _LIMIT = "#1f3a5f", "#c8553d", "#8a6d1f", "#444444"
-_LABELLED_HZ = (100, 250, 500, 1000, 2000, 4000, 8000, 16000)
+_LABELLED_HZ = (100, 500, 1000, 2000, 4000, 8000, 16000)
 
 
 def draw(path: Path, scenario: Scenario, hearing: Hearing, outcome: Outcome) -> None:
@@ -49,8 +49,10 @@ def draw(path: Path, scenario: Scenario, hearing: Hearing, outcome: Outcome) -> 
     _draw_fault(fault, scenario)
     for axes in (score, fault):
         axes.spines[["top", "right"]].set_visible(False)
-    for axes in (spectrum, score, fault):
+    for axes, colour in ((spectrum, "white"), (score, _LIMIT), (fault, _LIMIT)):
         axes.set_xlim(0, hearing.seconds / 60)
+        for moment in (scenario.onset, scenario.repaired):
+            axes.axvline(moment / 60, color=colour, linestyle=":", linewidth=1.1)
     figure.suptitle(
         f"A {scenario.machine.kind} machine, {scenario.snr_db:g} dB above factory noise; its fault: {scenario.fault}",
         fontsize=14,
@@ -87,7 +89,7 @@ def _draw_score(axes: Axes, hearing: Hearing, outcome: Outcome) -> None:
     axes.plot(hearing.ends / 60, hearing.scores, color=_INK, linewidth=0.9, label="score")
     axes.axhline(hearing.threshold, color=_LIMIT, linestyle="--", linewidth=1.1, label="threshold")
     for number, span in enumerate(outcome.spans):
-        label = "alarm on the broker" if number == 0 else None
+        label = f"alarm on the broker, from minute {span.start / 60:.1f}" if number == 0 else None
         axes.axvspan(span.start / 60, span.end / 60, color=_ALARM, alpha=0.22, linewidth=0, label=label)
     axes.set_ylim(bottom=min(0.0, float(hearing.scores.min())))
     axes.set_ylabel("anomaly score")
@@ -100,6 +102,8 @@ def _draw_fault(axes: Axes, scenario: Scenario) -> None:
     minutes = np.arange(len(course)) / 60
     axes.fill_between(minutes, course, color=_FAULT, alpha=0.35, linewidth=0)
     axes.plot(minutes, course, color=_FAULT, linewidth=1.2)
+    for moment, said in ((scenario.onset, "the fault begins "), (scenario.repaired, "repaired ")):
+        axes.text(moment / 60, 0.9, said, ha="right", va="top", color=_LIMIT, fontsize=9)
     axes.set_ylim(0, 1.05)
     axes.set_ylabel("severity")
     axes.set_xlabel("time (minutes)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 import time
 from collections.abc import Callable
@@ -16,13 +17,13 @@ from edge_asd.publish.topics import Topics
 from edge_asd_export.demo.daemon import Daemon, running_daemon
 from edge_asd_export.demo.folder import Address, Folder
 from edge_asd_export.demo.hearing import Hearing
-from edge_asd_export.demo.subscriber import Message, subscribed
+from edge_asd_export.demo.subscriber import Message, Subscriber
 from edge_asd_export.progress import SILENT, Advance, Reporter
 
 _BASE = "edge-asd"
 _POLL_S = 0.2
 _LINGER_S = 10.0
-_WIDTH = 112
+_WIDTH = 100
 
 
 class Told(NamedTuple):
@@ -36,8 +37,19 @@ class Told(NamedTuple):
 Show = Callable[[str], None]
 
 
+def topics_of(folder: Folder) -> list[str]:
+    """Return the topics that tell of everything but the scores as they come."""
+    topics = Topics(_BASE, folder.device)
+    return [topics.availability(), topics.health(), topics.event(folder.machine)]
+
+
 def replay(
-    folder: Folder, hearing: Hearing, broker: Address, show: Show, reporter: Reporter = SILENT
+    folder: Folder,
+    hearing: Hearing,
+    broker: Address,
+    subscriber: Subscriber,
+    show: Show,
+    reporter: Reporter = SILENT,
 ) -> tuple[Told, ...]:
     """Play the stretch to the daemon, and return the events that came by way of the broker.
 
@@ -49,20 +61,18 @@ def replay(
         The same stretch heard offline, which tells when in it a decision fell.
     broker
         Passes the messages on.
+    subscriber
+        Has subscribed to :func:`topics_of` the folder's device there.
     show
         Takes each event and each change of availability in a readable form, as it comes.
 
     Raises
     ------
-    InputError
-        When the broker cannot be reached.
     CheckFailedError
-        When the daemon fails, or its last message never comes.
+        When the daemon fails, tells of a score that offline nothing has, or its last message never comes.
     """
     topics = Topics(_BASE, folder.device)
-    wanted = [topics.availability(), topics.health(), topics.event(folder.machine)]
     with (
-        subscribed(broker, wanted) as subscriber,
         running_daemon(folder, broker) as daemon,
         reporter.bar("replaying to the daemon", len(hearing.ends)) as advance,
     ):
@@ -122,7 +132,12 @@ class _Audience:
 
 
 def readable(message: Message, at: float | None = None) -> str:
-    """Return a message as a person reads it: minute of the simulated hour, topic, and the payload in short lines."""
-    when = " " * 12 if at is None else f"minute {at / 60:5.1f}"
-    payload = textwrap.wrap(message.payload.decode().replace(',"', ', "').replace('":', '": '), _WIDTH)
-    return "\n".join([f"{when}  {message.topic}", *(f"{' ' * 14}{line}" for line in payload)])
+    """Return a message as a person reads it: minute of the replayed stretch, topic, payload in short lines."""
+    when = "" if at is None else f"minute {at / 60:.1f}  "
+    text = message.payload.decode()
+    if text.startswith("{"):
+        text = json.dumps(json.loads(text), ensure_ascii=False)
+    lines = textwrap.wrap(
+        text, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join([f"{when}{message.topic}", *lines])
