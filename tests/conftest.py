@@ -16,7 +16,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+import hypothesis
 import pytest
+
+# No test is about how long it takes; where everybody's changes are judged, the examples are the same for all of them.
+hypothesis.settings.register_profile(
+    "tests",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("tests")
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 MOSQUITTO_SUB = shutil.which("mosquitto_sub")
