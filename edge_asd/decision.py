@@ -4,11 +4,17 @@ A :class:`Decider` is a pure state machine: it reads no clock and touches nothin
 the same verdicts, live or replayed. Its rules:
 
 - *Entering.* `enter` decisions in a row with a score at or above the threshold begin an anomaly, at the last of them.
+  They also have to span `min_duration_s` of sound, and lie `cooldown_s` after the last anomaly ended: a
+  run that began in between makes an anomaly as soon as that time is over.
 - *Leaving.* `exit` decisions in a row with a score below the exit level end it. The exit level lies
   `exit_fraction` of the way from the bundle's typical normal score (the centre) up to the threshold; it is never above
   the threshold.
 - *Unknown.* Where the machine cannot be heard, the verdict is `unknown` at once, an anomaly in progress ends with the
   reason given, and both counts start afresh: a run of decisions must be unbroken. A NaN score counts as not hearing.
+- *Latching.* With `latch`, an anomaly goes on until it is acknowledged, whatever the scores: one that has recovered
+  ends at the acknowledgement, one that was acknowledged before ends when it recovers. Nor does an unknown end it
+  before; the verdict is `unknown` all the same, and `anomaly` again with the next decision. Acknowledged while the
+  machine cannot be heard, it ends.
 - *Before the first answer*, and after an unknown, the verdict stays `unknown` until one decision falls below the
   threshold (`normal`) or the run is complete (`anomaly`): what has looked anomalous ever since it could be heard is
   never called normal. An anomaly that is still there after an unknown is a new one, with a new id.
@@ -40,6 +46,8 @@ UPDATE_GROWTH = 1.5
 """Growth of the excess since the last message, as a factor, that is worth another message."""
 RECOVERED = "recovered"
 """Reason of an anomaly's end when the scores fell below the exit level."""
+ACKNOWLEDGED = "acknowledged"
+"""Reason of a latched anomaly's end when it was acknowledged after it had recovered."""
 NAN_SCORE = "score is not a number"
 """Reason of an `unknown` for a NaN score."""
 
@@ -68,6 +76,8 @@ class Anomaly(NamedTuple):
     """Greatest score so far; finite."""
     severity: Severity
     """Greatest severity so far."""
+    acknowledged: bool = False
+    """Whether somebody has taken note of it."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,8 @@ class Change:
     anomaly: Anomaly
     """The anomaly at that moment."""
     reason: str | None = None
-    """Why it ended: :data:`RECOVERED`, or why the machine cannot be heard; None unless `type` is `end`."""
+    """Why it ended: :data:`RECOVERED`, :data:`ACKNOWLEDGED`, or why the machine cannot be heard; None unless `type` is
+    `end`."""
 
 
 class Outcome(NamedTuple):
@@ -125,6 +136,7 @@ class Decider:
         self._calm = 0
         self._anomaly: Anomaly | None = None
         self._told = 0.0
+        self._ended = -math.inf
 
     def decide(self, score: float, threshold: float, at: Moment) -> Outcome:
         """Take one decision: its anomaly score (any float), the threshold it is held against, and when it was made."""
@@ -137,10 +149,27 @@ class Decider:
 
     def unknown(self, reason: str, at: Moment) -> Outcome:
         """Say that the machine cannot be heard (or no longer will be), and why."""
-        changes = () if self._anomaly is None else (Change("end", at, self._anomaly, reason),)
-        self._forget()
         self._verdict = "unknown"
-        return self._outcome(changes)
+        anomaly = self._anomaly
+        self._forget(at)
+        if anomaly is None:
+            return self._outcome()
+        if self._settings.latch and not anomaly.acknowledged:
+            self._anomaly = anomaly
+            return self._outcome()
+        return self._outcome((Change("end", at, anomaly, reason),))
+
+    def acknowledge(self, at: Moment, anomaly_id: str | None = None) -> Outcome:
+        """Take note of the anomaly in progress, if it has this id or none is given.
+
+        That is told once; a latched anomaly may end with it.
+        """
+        if self._anomaly is None or self._anomaly.acknowledged or anomaly_id not in (None, self._anomaly.id):
+            return self._outcome()
+        self._anomaly = self._anomaly._replace(acknowledged=True)
+        if self._verdict == "unknown" or self._calm >= self._settings.exit:
+            return self._recover(self._anomaly, at, ACKNOWLEDGED)
+        return self._outcome((Change("update", at, self._anomaly),))
 
     def exit_level(self, threshold: float) -> float:
         """Score below which a decision counts towards the end of an anomaly."""
@@ -153,7 +182,9 @@ class Decider:
             return self._outcome()
         run = self._run or _Run(0, at, score)
         self._run = _Run(run.length + 1, run.since, max(run.peak, score))
-        if self._run.length < self._settings.enter:
+        lasted = at.seconds - self._run.since.seconds >= self._settings.min_duration_s
+        rested = at.seconds - self._ended >= self._settings.cooldown_s
+        if self._run.length < self._settings.enter or not lasted or not rested:
             return self._outcome()
         return self._begin(self._run, score, threshold, at)
 
@@ -169,20 +200,24 @@ class Decider:
         severity: Severity = "alarm" if before.severity == "alarm" else _severity(excess)
         peak = max(before.peak, score)
         self._anomaly = before._replace(score=score, threshold=threshold, peak=peak, severity=severity)
+        self._verdict = "anomaly"
         self._calm = self._calm + 1 if score < self.exit_level(threshold) else 0
-        if self._calm >= self._settings.exit:
-            return self._recover(self._anomaly, at)
+        if self._calm >= self._settings.exit and (not self._settings.latch or self._anomaly.acknowledged):
+            return self._recover(self._anomaly, at, RECOVERED)
         if severity == before.severity and excess <= UPDATE_GROWTH * self._told:
             return self._outcome()
         self._told = max(self._told, excess)
         return self._outcome((Change("update", at, self._anomaly),))
 
-    def _recover(self, anomaly: Anomaly, at: Moment) -> Outcome:
-        self._forget()
-        self._verdict = "normal"
-        return self._outcome((Change("end", at, anomaly, RECOVERED),))
+    def _recover(self, anomaly: Anomaly, at: Moment, reason: str) -> Outcome:
+        self._forget(at)
+        if self._verdict == "anomaly":
+            self._verdict = "normal"
+        return self._outcome((Change("end", at, anomaly, reason),))
 
-    def _forget(self) -> None:
+    def _forget(self, at: Moment) -> None:
+        if self._anomaly is not None:
+            self._ended = at.seconds
         self._anomaly = None
         self._run = None
         self._calm = 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import zoneinfo
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -27,6 +28,14 @@ TopicPath = Annotated[
 Origin = Annotated[
     str,
     Meta(pattern=r"^(mic|mic:.+|file:.+|stdin(\?.+)?)(?!\n)$", description="'mic', 'mic:NAME', 'file:PATH' or 'stdin'"),
+]
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+TimeOfDay = Annotated[
+    str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d(?!\n)$", description="a time of day such as '22:30', in quotes")
+]
+TimeZone = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}(?!\n)$", description="a time zone such as Europe/Vienna")
 ]
 
 
@@ -84,6 +93,43 @@ class Decision(Settings):
     """Decisions in a row below the exit level before an anomaly ends."""
     exit_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.8
     """Exit level, as a share of the way from the bundle's typical normal score up to the threshold."""
+    min_duration_s: NonNegativeFloat = 0.0
+    """Seconds of sound that these decisions have to span before an anomaly begins."""
+    cooldown_s: NonNegativeFloat = 0.0
+    """Seconds of sound after an anomaly's end before another may begin."""
+    latch: bool = False
+    """Whether an anomaly goes on until it is acknowledged, however the machine sounds by then."""
+
+
+class QuietHours(Settings):
+    """A time of the week when nothing is judged."""
+
+    days: Annotated[list[Weekday], Meta(min_length=1)] = msgspec.field(default_factory=lambda: list(get_args(Weekday)))
+    """Days on which it begins."""
+    start: TimeOfDay
+    """When it begins."""
+    end: TimeOfDay
+    """When it is over: on the next day, unless that is later than the start."""
+
+
+class Schedule(Settings):
+    """When a machine is not to be judged: it is being cleaned, or stands still. The verdict is then `unknown`."""
+
+    time_zone: TimeZone | None = None
+    """Whose clock counts, such as `Europe/Vienna`; the system's own where left out."""
+    quiet: Annotated[list[QuietHours], Meta(min_length=1)]
+    """When it is not judged."""
+
+    def __post_init__(self) -> None:
+        if self.time_zone is None:
+            return
+        try:
+            zoneinfo.ZoneInfo(self.time_zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"time_zone: expected a name of the IANA time zone database, found {self.time_zone!r}; "
+                "if it is one, apt install tzdata"
+            ) from None
 
 
 class Source(Settings):
@@ -102,6 +148,8 @@ class Source(Settings):
     """Channel to listen to, counted from 0, or `mix` for the mean of all."""
     decision: Decision = msgspec.field(default_factory=Decision)
     """How this machine's scores become a verdict."""
+    schedule: Schedule | None = None
+    """When it is not to be judged; always judged where left out."""
 
 
 class Log(Settings):

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from pathlib import Path
-from typing import Protocol
 
 from edge_asd.bundle import Bundle
 from edge_asd.capture import Block, Capture, Feeds, Gap, SignalFault, SourceAddress, open_capture
-from edge_asd.decision import Change, Decider, Moment, Outcome
 from edge_asd.errors import CaptureError, EdgeAsdError, InputError
 from edge_asd.firmware import Source
-from edge_asd.pipeline import Pipeline, Score
-from edge_asd.publish import BundleReference, Event, SourceHealth, State
-from edge_asd.publish.clock import rfc3339
+from edge_asd.judgement import Audience, Judgement
+from edge_asd.pipeline import Pipeline
+from edge_asd.publish import SourceHealth
 from edge_asd.publish.payloads import Microphone
 from edge_asd.scoring import too_short
 
@@ -24,16 +20,6 @@ _log = logging.getLogger(__name__)
 RETRY_S = 1.0
 """Seconds between two attempts to open a microphone that is not there."""
 _WORDS: dict[SignalFault, str] = {"dropout": "interrupted", "silent": "silent", "clipped": "clipped"}
-
-
-class Audience(Protocol):
-    """Whoever is told: the publisher, or a stand-in."""
-
-    def state(self, state: State) -> None:
-        """Take a source's state."""
-
-    def event(self, event: Event) -> None:
-        """Take an anomaly's beginning, course or end."""
 
 
 class Listener(threading.Thread):
@@ -66,18 +52,13 @@ class Listener(threading.Thread):
         feeds: Feeds | None = None,
     ) -> None:
         super().__init__(name=f"listener-{source.name}", daemon=True)
-        self._source, self._address, self._audience = source, address, audience
+        self._source, self._address = source, address
         self._recipe = bundle.recipe
-        self._reference = BundleReference(id=Path(bundle.where).stem, sha256=bundle.sha256)
-        calibration = bundle.manifest.calibration
-        given = source.decision.threshold
-        self._threshold = calibration.threshold if given is None else given
         self._pipeline = Pipeline(bundle, threads=threads)
-        self._decider = Decider(source.decision, calibration.centre)
+        self.judgement = Judgement(source, bundle, audience)
+        """What is told; commands go there."""
         self._feeds = feeds
         self._stopping = threading.Event()
-        self._microphone: Microphone = "starting"
-        self._score: float | None = None
         self._heard = 0
         self._dropped = 0
         self._scored = 0
@@ -100,10 +81,12 @@ class Listener(threading.Thread):
 
     def health(self) -> SourceHealth:
         """Return how this source fares."""
-        return SourceHealth(microphone=self._microphone, frames_dropped=self._dropped, windows_scored=self._scored)
+        return SourceHealth(
+            microphone=self.judgement.microphone, frames_dropped=self._dropped, windows_scored=self._scored
+        )
 
     def _listen(self) -> None:
-        self._tell(self._decider.unknown("starting", self._now()))
+        self.judgement.start()
         while not self._stopping.is_set():
             try:
                 self._hear_out()
@@ -111,7 +94,7 @@ class Listener(threading.Thread):
                 self._lose("ended", "stopped" if self._stopping.is_set() else "the recording has ended")
                 return
             except CaptureError as error:
-                if self._microphone != error.state:
+                if self.judgement.microphone != error.state:
                     _log.warning("%s: %s; tried again every %g s", self._source.name, error, RETRY_S)
                 self._pipeline.gap()
                 self._lose(error.state, str(error))
@@ -133,7 +116,7 @@ class Listener(threading.Thread):
                 found=f"one that is {' and '.join(sorted(_WORDS[fault] for fault in self._faults))}",
                 remedy="check the gain and the microphone that it was recorded with",
             )
-        raise too_short(self._source.source, self._heard / self._recipe.sample_rate, self._recipe)
+        raise too_short(self._source.source, self._seconds(), self._recipe)
 
     def _follow(self, capture: Capture) -> None:
         for item in capture:
@@ -156,7 +139,7 @@ class Listener(threading.Thread):
         self._lose("ok", f"heard, to be judged after {self._recipe.horizon.seconds:g} s")
         for score in self._pipeline.process(block.samples):
             self._scored += 1
-            self._decide(score)
+            self.judgement.decide(score.value, self._seconds())
 
     def _miss(self, gap: Gap) -> None:
         _log.info("%s: %s", self._source.name, gap.reason)
@@ -164,57 +147,8 @@ class Listener(threading.Thread):
         self._dropped += gap.lost or 0
         self._pipeline.gap(gap.lost)
 
-    def _decide(self, score: Score) -> None:
-        self._score = score.value
-        self._tell(self._decider.decide(score.value, self._threshold, self._now()))
-
     def _lose(self, microphone: Microphone, reason: str) -> None:
-        """Say that nothing can be judged from now on, where that is news."""
-        if self._microphone != microphone:
-            self._microphone, self._score = microphone, None
-            self._tell(self._decider.unknown(reason, self._now()), reason)
+        self.judgement.lose(microphone, reason, self._seconds())
 
-    def _now(self) -> Moment:
-        return Moment(self._heard / self._recipe.sample_rate, time.time())
-
-    def _tell(self, outcome: Outcome, reason: str | None = None) -> None:
-        for change in outcome.changes:
-            self._audience.event(self._event(change))
-        self._audience.state(
-            State(
-                ts=rfc3339(time.time()),
-                source=self._source.name,
-                verdict=outcome.verdict,
-                score=self._score,
-                threshold=self._threshold,
-                window_s=self._recipe.horizon.seconds,
-                microphone=self._microphone,
-                reason=reason,
-                event=outcome.anomaly.id if outcome.anomaly else None,
-                bundle=self._reference,
-            )
-        )
-
-    def _event(self, change: Change) -> Event:
-        anomaly = change.anomaly
-        _log.warning(
-            "%s: anomaly %s: score %.3g, threshold %.3g",
-            self._source.name,
-            change.type,
-            anomaly.score,
-            anomaly.threshold,
-        )
-        return Event(
-            ts=rfc3339(change.at.wall),
-            id=anomaly.id,
-            type=change.type,
-            source=self._source.name,
-            score=anomaly.score,
-            threshold=anomaly.threshold,
-            peak=anomaly.peak,
-            window_s=self._recipe.horizon.seconds,
-            severity=anomaly.severity,
-            since=rfc3339(anomaly.since.wall),
-            reason=change.reason,
-            bundle=self._reference,
-        )
+    def _seconds(self) -> float:
+        return self._heard / self._recipe.sample_rate

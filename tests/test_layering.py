@@ -41,6 +41,7 @@ LAYERS = {
     "detector": "arrays recipe",
     "tail": "arrays",
     "decision": "firmware ulid",
+    "schedule": "firmware",
     "publish": "errors files firmware ulid",
     # What joins them.
     "bundle": "errors files recipe settings",
@@ -53,7 +54,8 @@ LAYERS = {
     "recipe.shipped": "configuration errors recipe",
     "schema": "configuration errors files",
     # The daemon.
-    "listener": "bundle capture decision errors firmware pipeline publish scoring",
+    "judgement": "bundle decision firmware publish schedule",
+    "listener": "bundle capture errors firmware judgement pipeline publish scoring",
     "monitor": "audio bundle capture configuration firmware golden interpreter listener publish version vitals",
     # The command line, which imports each command only when it is called.
     "commands.config": "configuration.check",

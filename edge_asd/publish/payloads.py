@@ -215,7 +215,9 @@ class Event(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-as
     since: Timestamp
     """When the anomaly began."""
     reason: str | None = None
-    """Why it ended: `recovered`, or why the machine cannot be heard; null unless `type` is `end`."""
+    """Why it ended: `recovered`, `acknowledged`, or why the machine cannot be heard; null unless `type` is `end`."""
+    acknowledged: bool = False
+    """Whether somebody has taken note of it."""
     bands: list[Band] = msgspec.field(default_factory=list)
     """Bands that stand out, most anomalous first."""
     bundle: BundleReference

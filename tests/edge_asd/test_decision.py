@@ -4,18 +4,25 @@ import itertools
 import math
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asd.decision import NAN_SCORE, RECOVERED, Change, Decider, Moment, Outcome
+from edge_asd.decision import ACKNOWLEDGED, NAN_SCORE, RECOVERED, Change, Decider, Moment, Outcome
 from edge_asd.firmware import Decision
 
 CENTRE, THRESHOLD = 1.0, 3.0
+STEP_S = 10.0
 SCORES = st.one_of(st.floats(-2, 12), st.sampled_from([2.6, THRESHOLD, 4.0, math.nan, math.inf, -math.inf]))
 INPUTS = st.lists(st.one_of(SCORES, st.just("gone")), max_size=80)
 SETTINGS = st.builds(
-    Decision, enter=st.integers(1, 4), exit=st.integers(1, 4), exit_fraction=st.sampled_from([0.0, 0.5, 0.8, 1.0])
+    Decision,
+    enter=st.integers(1, 4),
+    exit=st.integers(1, 4),
+    exit_fraction=st.sampled_from([0.0, 0.5, 0.8, 1.0]),
+    min_duration_s=st.sampled_from([0.0, 15.0, 30.0]),
+    cooldown_s=st.sampled_from([0.0, 10.0, 45.0]),
 )
 
 
@@ -25,7 +32,7 @@ def ids() -> Callable[[], str]:
 
 
 def moment(index: int) -> Moment:
-    return Moment(10.0 * index, 1.7e9 + 10.0 * index)
+    return Moment(STEP_S * index, 1.7e9 + STEP_S * index)
 
 
 def run(settings: Decision, inputs: list[float | str], centre: float = CENTRE) -> list[Outcome]:
@@ -43,8 +50,10 @@ def naive_verdicts(settings: Decision, inputs: list[float | str]) -> list[str]:
     level = CENTRE + settings.exit_fraction * (THRESHOLD - CENTRE)
     verdicts: list[str] = []
     heard: list[float] = []  # since the last unknown, or the last change of the verdict
-    for given_ in inputs:
+    ended = -math.inf
+    for index, given_ in enumerate(inputs):
         if isinstance(given_, str) or math.isnan(given_):
+            ended = index if verdicts[-1:] == ["anomaly"] else ended
             heard = []
             verdicts.append("unknown")
             continue
@@ -54,10 +63,11 @@ def naive_verdicts(settings: Decision, inputs: list[float | str]) -> list[str]:
             tail = heard[-settings.exit :]
             ends = len(tail) == settings.exit and all(score < level for score in tail)
             verdicts.append("normal" if ends else "anomaly")
-            heard = [] if ends else heard
+            heard, ended = ([], index) if ends else (heard, ended)
         else:
-            tail = heard[-settings.enter :]
-            begins = len(tail) == settings.enter and all(score >= THRESHOLD for score in tail)
+            run = list(itertools.takewhile(lambda score: score >= THRESHOLD, reversed(heard)))
+            lasted = STEP_S * (len(run) - 1) >= settings.min_duration_s
+            begins = len(run) >= settings.enter and lasted and STEP_S * (index - ended) >= settings.cooldown_s
             verdicts.append("anomaly" if begins else "normal" if given_ < THRESHOLD else before)
             heard = [] if begins else heard
     return verdicts
@@ -164,3 +174,87 @@ def test_a_threshold_below_the_typical_score_still_lets_an_anomaly_end() -> None
     new, end = changes_of(Decision(exit=1), [3.0, 2.9], centre=50.0)
     assert (new.anomaly.severity, end.type) == ("warning", "end")
     assert Decider(Decision(), 50.0).exit_level(3.0) == 3.0
+
+
+LATCHED_INPUTS = st.lists(st.one_of(SCORES, st.sampled_from(["gone", "acknowledge"])), max_size=80)
+
+
+def run_latched(settings: Decision, inputs: list[float | str]) -> list[Outcome]:
+    decider = Decider(settings, CENTRE, ids())
+    outcomes = []
+    for index, given_ in enumerate(inputs):
+        at = moment(index)
+        if given_ == "acknowledge":
+            outcomes.append(decider.acknowledge(at))
+        elif isinstance(given_, str):
+            outcomes.append(decider.unknown(given_, at))
+        else:
+            outcomes.append(decider.decide(given_, THRESHOLD, at))
+    return outcomes
+
+
+@given(SETTINGS, LATCHED_INPUTS)
+def test_a_latched_anomaly_ends_only_after_it_was_acknowledged(settings: Decision, inputs: list[float | str]) -> None:
+    settings = msgspec.structs.replace(settings, latch=True)
+    acknowledged = False
+    for given_, outcome in zip(inputs, run_latched(settings, inputs), strict=True):
+        for change in outcome.changes:
+            acknowledged = change.type != "new" and (acknowledged or given_ == "acknowledge")
+            assert change.anomaly.acknowledged == acknowledged
+            assert change.type != "end" or acknowledged
+        if outcome.anomaly is not None:
+            assert outcome.verdict in {"anomaly", "unknown"}
+        else:
+            assert outcome.verdict != "anomaly"
+
+
+@given(SETTINGS, LATCHED_INPUTS)
+def test_acknowledging_what_is_not_latched_tells_it_once_and_changes_nothing_else(
+    settings: Decision, inputs: list[float | str]
+) -> None:
+    outcomes = run_latched(settings, inputs)
+    kept = [(given_, outcome) for given_, outcome in zip(inputs, outcomes, strict=True) if given_ != "acknowledge"]
+    decider = Decider(settings, CENTRE, ids())
+    for index, given_ in enumerate(inputs):
+        if given_ == "acknowledge":
+            continue
+        at = moment(index)
+        plain = decider.unknown(given_, at) if isinstance(given_, str) else decider.decide(given_, THRESHOLD, at)
+        _, outcome = kept.pop(0)
+        assert outcome.verdict == plain.verdict
+        assert [change.type for change in outcome.changes] == [change.type for change in plain.changes]
+    told = [change for given_, outcome in zip(inputs, outcomes, strict=True) if given_ == "acknowledge"
+            for change in outcome.changes]  # fmt: skip
+    assert {change.type for change in told} <= {"update"}
+    assert len({change.anomaly.id for change in told}) == len(told)
+
+
+def told_of(settings: Decision, inputs: list[float | str]) -> list[tuple[str, str | None, int]]:
+    outcomes = run_latched(settings, inputs)
+    return [(change.type, change.reason, index) for index, outcome in enumerate(outcomes) for change in outcome.changes]
+
+
+def test_a_latched_anomaly_waits_for_its_acknowledgement_or_for_the_machine() -> None:
+    settings = Decision(exit=2, latch=True)
+    ack = "acknowledge"
+    assert told_of(settings, [4.0, 1.0, 1.0, 1.0, ack]) == [("new", None, 0), ("end", ACKNOWLEDGED, 4)]
+    assert told_of(settings, [4.0, ack, ack, 1.0, 1.0]) == [
+        ("new", None, 0),
+        ("update", None, 1),
+        ("end", RECOVERED, 4),
+    ]
+    assert told_of(settings, [4.0, "gone", 1.0, 1.0, 1.0]) == [("new", None, 0)]
+    assert told_of(settings, [4.0, "gone", ack]) == [("new", None, 0), ("end", ACKNOWLEDGED, 2)]
+    assert told_of(settings, [4.0, ack, "gone"])[-1] == ("end", "gone", 2)
+    verdicts = [outcome.verdict for outcome in run_latched(settings, [4.0, "gone", 1.0, "gone", ack, 1.0])]
+    assert verdicts == ["anomaly", "unknown", "anomaly", "unknown", "unknown", "normal"]
+
+
+def test_an_anomaly_has_to_last_and_to_keep_its_distance() -> None:
+    settings = Decision(exit=1, min_duration_s=20, cooldown_s=50)
+    told = changes_of(settings, [4.0, 4.0, 4.0, 1.0, 4.0, 4.0, 4.0, 4.0, 4.0])
+    assert [(change.type, change.at, change.anomaly.since) for change in told] == [
+        ("new", moment(2), moment(0)),
+        ("end", moment(3), moment(0)),
+        ("new", moment(8), moment(4)),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ import soundfile
 from edge_asd.bundle import Bundle
 from edge_asd.capture import Files
 from edge_asd.errors import InputError
-from edge_asd.firmware import Decision, Source
+from edge_asd.firmware import Decision, QuietHours, Schedule, Source
+from edge_asd.judgement import Judgement
 from edge_asd.listener import Listener
 from edge_asd.publish import Event, State
 from tests.handmade import RATE, hum, write_handmade
@@ -42,10 +44,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return write_handmade(tmp_path_factory.mktemp("bundle") / "hum.easd")
 
 
-def listen(bundle: Bundle, path: Path, sound: np.ndarray, decision: Decision | None = None) -> tuple[Listener, Told]:
+def listen(bundle: Bundle, path: Path, sound: np.ndarray, **settings: Any) -> tuple[Listener, Told]:
     soundfile.write(path, sound, RATE)
     told = Told()
-    source = Source(name="hum", bundle="hum.easd", source=f"file:{path}?speed=max", decision=decision or Decision())
+    source = Source(name="hum", bundle="hum.easd", source=f"file:{path}?speed=max", **settings)
     listener = Listener(source, Files(path, real_time=False), bundle, told)
     listener.run()
     return listener, told
@@ -104,6 +106,59 @@ def test_sound_that_can_never_be_judged_is_a_failure(bundle: Bundle, tmp_path: P
 
 def test_a_threshold_of_the_source_comes_before_the_bundle_s(bundle: Bundle, tmp_path: Path) -> None:
     sound = np.concatenate([hum(10, 1), hum(10, 2, wrong=True)])
-    _, told = listen(bundle, tmp_path / "a.wav", sound, Decision(threshold=1e6))
+    _, told = listen(bundle, tmp_path / "a.wav", sound, decision=Decision(threshold=1e6))
     assert not told.events
     assert {state.threshold for state in told.states} == {1e6}
+
+
+def test_nothing_is_judged_in_quiet_hours(bundle: Bundle, tmp_path: Path) -> None:
+    sound = np.concatenate([hum(10, 1), hum(10, 2, wrong=True)])
+    always = Schedule(quiet=[QuietHours(start="00:00", end="00:00")])
+    _, told = listen(bundle, tmp_path / "a.wav", sound, schedule=always)
+    assert not told.events
+    assert {state.verdict for state in told.states} == {"unknown"}
+    scored = [state for state in told.states if state.score is not None]
+    assert scored
+    assert {state.reason for state in scored} == {"quiet hours"}
+
+
+@pytest.fixture
+def judgement(bundle: Bundle) -> tuple[Judgement, Told]:
+    told = Told()
+    judgement = Judgement(Source(name="hum", bundle="hum.easd", source="mic"), bundle, told)
+    judgement.lose("ok", "heard", 0.0)
+    return judgement, told
+
+
+def test_a_threshold_is_set_and_set_back(judgement: tuple[Judgement, Told]) -> None:
+    judge, told = judgement
+    judge.set_threshold(1000.0)
+    judge.decide(100.0, 1.0)
+    assert (told.states[-1].verdict, told.states[-1].threshold) == ("normal", 1000.0)
+    judge.set_threshold(None)
+    judge.decide(100.0, 2.0)
+    assert (told.states[-1].verdict, told.states[-1].threshold) == ("anomaly", judge.threshold)
+
+
+def test_disarmed_an_anomaly_ends_and_none_begins(judgement: tuple[Judgement, Told]) -> None:
+    judge, told = judgement
+    judge.decide(100.0, 1.0)
+    judge.arm(armed=False)
+    judge.decide(100.0, 2.0)
+    assert [(event.type, event.reason) for event in told.events] == [("new", None), ("end", "disarmed")]
+    assert (told.states[-1].verdict, told.states[-1].reason) == ("unknown", "disarmed")
+    judge.arm(armed=True)
+    judge.decide(100.0, 3.0)
+    assert told.events[-1].type == "new"
+
+
+def test_an_anomaly_is_acknowledged_by_its_id_or_without(judgement: tuple[Judgement, Told]) -> None:
+    judge, told = judgement
+    assert judge.acknowledge() is None
+    judge.decide(100.0, 1.0)
+    (new,) = told.events
+    assert judge.acknowledge("01" + "0" * 24) is None
+    assert judge.acknowledge(new.id) == new.id
+    assert (told.events[-1].type, told.events[-1].id, told.events[-1].acknowledged) == ("update", new.id, True)
+    assert judge.acknowledge() is None
+    assert len(told.events) == 2

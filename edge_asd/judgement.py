@@ -1,0 +1,182 @@
+"""What is told of one source: its scores held against a threshold, its verdict, its anomalies.
+
+The listener's thread brings scores and losses; commands come from other threads. One lock joins them: whoever is told
+must not wait.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Protocol
+
+from edge_asd.bundle import Bundle
+from edge_asd.decision import Change, Decider, Moment, Outcome
+from edge_asd.firmware import Source
+from edge_asd.publish import BundleReference, Event, State
+from edge_asd.publish.clock import rfc3339
+from edge_asd.publish.payloads import Microphone
+from edge_asd.schedule import is_quiet
+
+_log = logging.getLogger(__name__)
+
+QUIET = "quiet hours"
+"""Reason of an `unknown` while a schedule has it so."""
+DISARMED = "disarmed"
+"""Reason of an `unknown` while nobody wants to be told."""
+
+
+class Audience(Protocol):
+    """Whoever is told: the publisher, or a stand-in."""
+
+    def state(self, state: State) -> None:
+        """Take a source's state."""
+
+    def event(self, event: Event) -> None:
+        """Take an anomaly's beginning, course or end."""
+
+
+class Judgement:
+    """Verdict of one source, and whoever is told of it.
+
+    Parameters
+    ----------
+    source
+        How scores become a verdict, and when.
+    bundle
+        What gives the scores.
+    audience
+        Whom to tell.
+    """
+
+    def __init__(self, source: Source, bundle: Bundle, audience: Audience) -> None:
+        calibration = bundle.manifest.calibration
+        given = source.decision.threshold
+        self._source, self._audience = source, audience
+        self._window_s = bundle.recipe.horizon.seconds
+        self._reference = BundleReference(id=Path(bundle.where).stem, sha256=bundle.sha256)
+        self._configured = calibration.threshold if given is None else given
+        self._threshold = self._configured
+        self._armed = True
+        self._decider = Decider(source.decision, calibration.centre)
+        self._lock = threading.Lock()
+        self._microphone: Microphone = "starting"
+        self._score: float | None = None
+        self._heard = 0.0
+
+    # What the listener's thread calls.
+
+    def start(self) -> None:
+        """Tell that nothing was heard yet."""
+        with self._lock:
+            self._tell(self._decider.unknown("starting", self._now()))
+
+    def decide(self, score: float, heard: float) -> None:
+        """Take a score, made after so many seconds of sound."""
+        with self._lock:
+            self._score, self._heard = score, heard
+            now = self._now()
+            reason = self._why_not(now)
+            if reason is None:
+                self._tell(self._decider.decide(score, self._threshold, now))
+            else:
+                self._tell(self._decider.unknown(reason, now), reason)
+
+    def lose(self, microphone: Microphone, reason: str, heard: float) -> None:
+        """Say that nothing can be judged from now on, and how the microphone is, where that is news."""
+        with self._lock:
+            self._heard = heard
+            if self._microphone != microphone:
+                self._microphone, self._score = microphone, None
+                self._tell(self._decider.unknown(reason, self._now()), reason)
+
+    # What any thread may call.
+
+    @property
+    def microphone(self) -> Microphone:
+        """State of the microphone."""
+        return self._microphone
+
+    @property
+    def threshold(self) -> float:
+        """Threshold in force."""
+        return self._threshold
+
+    @property
+    def armed(self) -> bool:
+        """Whether anomalies are told."""
+        return self._armed
+
+    def set_threshold(self, threshold: float | None) -> None:
+        """Hold scores against another threshold from now on; None for the configured one, or the bundle's own."""
+        with self._lock:
+            self._threshold = self._configured if threshold is None else threshold
+
+    def arm(self, *, armed: bool) -> None:
+        """Have anomalies told, or the verdict be `unknown` instead; an anomaly in progress then ends."""
+        with self._lock:
+            self._armed = armed
+            if not armed:
+                self._tell(self._decider.unknown(DISARMED, self._now()), DISARMED)
+
+    def acknowledge(self, event: str | None = None) -> str | None:
+        """Take note of the anomaly in progress, if it has this id, and return its id; None where there is none."""
+        with self._lock:
+            outcome = self._decider.acknowledge(self._now(), event)
+            if outcome.changes:
+                self._tell(outcome)
+            return outcome.changes[0].anomaly.id if outcome.changes else None
+
+    def _why_not(self, now: Moment) -> str | None:
+        if not self._armed:
+            return DISARMED
+        quiet = self._source.schedule is not None and is_quiet(self._source.schedule, now.wall)
+        return QUIET if quiet else None
+
+    def _now(self) -> Moment:
+        return Moment(self._heard, time.time())
+
+    def _tell(self, outcome: Outcome, reason: str | None = None) -> None:
+        for change in outcome.changes:
+            self._audience.event(self._event(change))
+        self._audience.state(
+            State(
+                ts=rfc3339(time.time()),
+                source=self._source.name,
+                verdict=outcome.verdict,
+                score=self._score,
+                threshold=self._threshold,
+                window_s=self._window_s,
+                microphone=self._microphone,
+                reason=reason,
+                event=outcome.anomaly.id if outcome.anomaly else None,
+                bundle=self._reference,
+            )
+        )
+
+    def _event(self, change: Change) -> Event:
+        anomaly = change.anomaly
+        _log.warning(
+            "%s: anomaly %s: score %.3g, threshold %.3g",
+            self._source.name,
+            change.type,
+            anomaly.score,
+            anomaly.threshold,
+        )
+        return Event(
+            ts=rfc3339(change.at.wall),
+            id=anomaly.id,
+            type=change.type,
+            source=self._source.name,
+            score=anomaly.score,
+            threshold=anomaly.threshold,
+            peak=anomaly.peak,
+            window_s=self._window_s,
+            severity=anomaly.severity,
+            since=rfc3339(anomaly.since.wall),
+            reason=change.reason,
+            acknowledged=anomaly.acknowledged,
+            bundle=self._reference,
+        )
