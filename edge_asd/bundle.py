@@ -71,7 +71,7 @@ class NetworkRecord(Settings):
     """How one net was quantized, and what computed the outputs that the detectors were fitted on."""
 
     quantization: str
-    """`float32`, `float16`, `dynamic` or `int8`."""
+    """`float32`, `float16`, `dynamic` or `int8`; `as-given` for a TFLite file of the user's."""
     interpreter: str
     """Interpreter that ran it at export, such as `ai-edge-litert`."""
     interpreter_version: str

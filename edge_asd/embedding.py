@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_asd.errors import InputError
 from edge_asd.interpreter import Network
-from edge_asd.recipe.models import InterpolationDensity, Model
+from edge_asd.recipe.models import InterpolationDensity, Model, Pretrained, TfliteFile
 
 _LEAST_SPREAD = 1e-6
 """Spread below which a net is not believed, in the unit of the features."""
@@ -67,6 +68,70 @@ class Interpolation:
         return rows
 
 
+class Embedding:
+    """What a net makes of a whole patch.
+
+    - *Outputs.* A row is the net's outputs, flattened, one after another.
+    - *Error.* The net gives the patch back, and a row is the mean squared difference.
+
+    Parameters
+    ----------
+    network
+        Its input holds one patch; sizes of 1 in its shape do not count.
+    frames, bands
+        Shape of a patch.
+    bands_first
+        Whether the net takes patches of shape (bands, frames).
+    error
+        Whether a row is the error.
+    where
+        How errors name the net.
+
+    Raises
+    ------
+    InputError
+        When the net's input does not hold one patch, or its output is no patch and ought to be.
+    """
+
+    def __init__(
+        self, network: Network, frames: int, bands: int, *, bands_first: bool, error: bool, where: str
+    ) -> None:
+        patch, turned = ((bands, frames), (frames, bands)) if bands_first else ((frames, bands), (bands, frames))
+        if not _holds(network.input_shape, patch, turned):
+            raise InputError(
+                where,
+                expected=f"a net that takes patches of {frames} frames by {bands} bands"
+                + (", bands first" if bands_first else ""),
+                found=f"one of input shape {network.input_shape}",
+                remedy="choose the front end, patch.frames or model.axes that it was made for",
+            )
+        sizes = [math.prod(shape) for shape in network.output_shapes]
+        if error and sizes != [frames * bands]:
+            raise InputError(where, expected="a net that gives its patch back", found=f"outputs of sizes {sizes}")
+        self.n_features = 1 if error else sum(sizes)
+        self._network = network
+        self._bands_first = bands_first
+        self._error = error
+
+    def process(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn patches, shape (n, frames, bands), into rows, shape (n, n_features)."""
+        rows = np.empty((len(patches), self.n_features), np.float32)
+        for index, patch in enumerate(patches):
+            values = (patch.T if self._bands_first else patch).reshape(self._network.input_shape)
+            outputs = self._network.outputs(values)
+            if self._error:
+                rows[index] = np.mean(np.square(values.reshape(-1) - outputs[0].reshape(-1)))
+            else:
+                np.concatenate([output.reshape(-1) for output in outputs], out=rows[index])
+        return rows
+
+
+def _holds(shape: tuple[int, ...], patch: tuple[int, int], turned: tuple[int, int]) -> bool:
+    # The very shape of a patch turned on its side is no accident, though it holds as many numbers.
+    sizes, expected, wrong = ([size for size in sides if size != 1] for sides in (shape, patch, turned))
+    return math.prod(shape) == math.prod(patch) and (sizes == expected or sizes != wrong)
+
+
 def _squared_error(middle: NDArray[np.float32], output: NDArray[np.float32]) -> float:
     return float(np.mean(np.square(middle - output)))
 
@@ -118,5 +183,10 @@ def build_embedder(
         return Flatten(frames, bands)
     if network is None:
         raise InputError(where, expected=f"the net of its {type(settings).__struct_config__.tag}", found="none")
+    if isinstance(settings, Pretrained):
+        file = settings if isinstance(settings, TfliteFile) else TfliteFile()
+        bands_first, error = file.axes == "bands-first", file.row == "error"
+        net = Network(network, threads=threads, where=where, several_outputs=True)
+        return Embedding(net, frames, bands, bands_first=bands_first, error=error, where=where)
     density = isinstance(settings, InterpolationDensity)
     return Interpolation(Network(network, threads=threads, where=where), frames, bands, density=density, where=where)

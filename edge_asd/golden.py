@@ -18,6 +18,8 @@ from edge_asd.pipeline import Joiner, Judge, Rows
 from edge_asd.recipe.graph import Recipe
 
 _PATCHES_KEPT = 64
+_VALUES_KEPT = 1 << 17
+"""Numbers that all patches kept of a branch may hold together, unless a single one holds more."""
 _FULL_SCALE = 32768.0
 
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -50,7 +52,7 @@ def compute_stages(
     """Return what each stage makes of one horizon of sound, by stage name."""
     samples = pcm.astype(np.float32) / np.float32(_FULL_SCALE)
     _, patches = next(Rows(recipe.without_models(), {}, where=where).process(samples))
-    stages = {f"patches/{name}": values[:_PATCHES_KEPT].astype(np.float64) for name, values in patches.items()}
+    stages = {f"patches/{name}": _few(values).astype(np.float64) for name, values in patches.items()}
     end, rows = next(Rows(recipe, networks, threads=threads, where=where).process(samples))
     stages |= {f"rows/{name}": values.astype(np.float64) for name, values in rows.items()}
     judge = Judge(recipe, arrays, where=where)
@@ -60,6 +62,10 @@ def compute_stages(
     stages |= {f"parts/{name}": np.array([value]) for name, value in scores.items()}
     stages["score"] = np.array([Joiner(recipe, arrays, where=where).score(scores, end).value])
     return stages
+
+
+def _few(patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    return patches[: max(1, min(_PATCHES_KEPT, _VALUES_KEPT // patches.shape[1]))]
 
 
 def check(bundle: Bundle, *, threads: int = 1) -> list[Deviation]:

@@ -87,7 +87,7 @@ def prove(interpreter: type[Any]) -> None:
 
 
 class Network:
-    """One TFLite net: one float32 input, one float32 output, batch 1.
+    """One TFLite net: one float32 input, float32 outputs, batch 1.
 
     Parameters
     ----------
@@ -99,15 +99,24 @@ class Network:
         How errors name this net.
     interpreter
         Class to build; the machine's own (`find_runtime`) where left out.
+    several_outputs
+        Whether the net may have more than one output.
 
     Raises
     ------
     InputError
-        When the file cannot be loaded, or has other inputs or outputs than one of float32 each.
+        When the file cannot be loaded, or has other inputs or outputs than one of float32 each; or any number of
+        float32 outputs where `several_outputs`.
     """
 
     def __init__(
-        self, content: bytes, *, threads: int = 1, where: str = "network", interpreter: type[Any] | None = None
+        self,
+        content: bytes,
+        *,
+        threads: int = 1,
+        where: str = "network",
+        interpreter: type[Any] | None = None,
+        several_outputs: bool = False,
     ) -> None:
         build = interpreter or find_runtime().interpreter
         try:
@@ -120,20 +129,28 @@ class Network:
         details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         for side, tensors in zip(("input", "output"), details, strict=True):
             types = [np.dtype(tensor["dtype"]).name for tensor in tensors]
-            if types != ["float32"]:
+            if set(types) != {"float32"} or (len(types) > 1 and not (several_outputs and side == "output")):
                 raise InputError(where, expected=f"one float32 {side}", found=f"{len(types)} ({', '.join(types)})")
         self._read_input = self._interpreter.tensor(details[0][0]["index"])
-        self._read_output = self._interpreter.tensor(details[1][0]["index"])
-        self.input_shape: tuple[int, ...] = tuple(int(n) for n in details[0][0]["shape"])
-        self.output_shape: tuple[int, ...] = tuple(int(n) for n in details[1][0]["shape"])
+        self._read_outputs = [self._interpreter.tensor(tensor["index"]) for tensor in details[1]]
+        self.input_shape = _shape(details[0][0])
+        self.output_shapes = [_shape(tensor) for tensor in details[1]]
+        self.output_shape = self.output_shapes[0]
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run the net on `values` of `input_shape`; the result is a copy of `output_shape`."""
+        """Run the net on `values` of `input_shape`; the result is a copy of its first output, of `output_shape`."""
+        return self.outputs(values)[0]
+
+    def outputs(self, values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run the net on `values` of `input_shape`; the results are copies of all outputs, of `output_shapes`."""
         # A view of the interpreter's memory must not live while it runs, so views are taken and dropped on one line.
         self._read_input()[...] = values
         self._interpreter.invoke()
-        result: NDArray[np.float32] = self._read_output().copy()
-        return result
+        return [read().copy() for read in self._read_outputs]
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
+    return tuple(int(size) for size in tensor["shape"])
 
 
 @contextlib.contextmanager

@@ -188,6 +188,12 @@ class FrontStream:
             branch.gap(forget=forget)
 
 
+def patch_shape(branch: Branch, front_end: StreamFrontEnd | SegmentFrontEnd) -> tuple[int, int]:
+    """Return the frames and bands of a branch's patches; a front end that takes segments sets the frames itself."""
+    frames = front_end.n_frames if isinstance(front_end, SegmentFrontEnd) else branch.patch.frames
+    return frames, front_end.n_features
+
+
 class PatchStream:
     """One branch after its front end: frames of features → patches → the rows of the latest horizon."""
 
@@ -202,7 +208,7 @@ class PatchStream:
     ) -> None:
         bands = front_end.n_features
         segmented = isinstance(front_end, SegmentFrontEnd)
-        length = front_end.n_frames if isinstance(front_end, SegmentFrontEnd) else branch.patch.frames
+        length, _ = patch_shape(branch, front_end)
         self._patcher = Framer(branch.patch.frames, branch.patch.hop, row_shape=(bands,))
         self._count = frames if segmented else _count(frames, self._patcher)
         if self._count < 1:

@@ -14,7 +14,8 @@ from edge_asd.features.log_mel import Spectrogram
 from edge_asd.features.presets import PRESETS, resolve
 from edge_asd.features.segment import Segment
 from edge_asd.features.types import Float32, Reals
-from edge_asd.recipe.front_ends import FrontEnd, Image, Rms
+from edge_asd.features.waveform import Samples
+from edge_asd.recipe.front_ends import FrontEnd, Image, Rms, Waveform
 
 __all__ = ["PRESETS", "SegmentFrontEnd", "StreamFrontEnd", "build_front_end", "resolve"]
 
@@ -73,6 +74,8 @@ def build_front_end(settings: FrontEnd, sample_rate: int) -> StreamFrontEnd | Se
     settings = resolve(settings)
     if isinstance(settings, Rms):
         return Level(settings)
+    if isinstance(settings, Waveform):
+        return Samples(settings, sample_rate)
     if isinstance(settings, Image):
         return ImageSegment(settings, sample_rate)
     if settings.segment_length is None:

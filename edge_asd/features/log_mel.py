@@ -9,7 +9,7 @@ from edge_asd.features.compression import compress
 from edge_asd.features.mel import MelBank, mel_filters, support
 from edge_asd.features.spectrum import Spectrum, window
 from edge_asd.features.types import Float32, Float64, Reals, read_only
-from edge_asd.recipe.front_ends import LogMel, LogSpectrogram
+from edge_asd.recipe.front_ends import LogMel, LogSpectrogram, Waveform
 
 _LOUDEST = 1e12
 """In a frame whose spectrum overflows, samples are clipped to this many times full scale."""
@@ -42,7 +42,7 @@ class Spectrogram:
     """
 
     def __init__(self, settings: LogMel | LogSpectrogram, sample_rate: int) -> None:
-        _check_sample_rate(settings, sample_rate)
+        check_sample_rate(settings, sample_rate)
         self.frame_length = settings.frame_length
         self.hop_length = settings.hop_length
         self._log = settings.log
@@ -126,7 +126,8 @@ def _spectrum(settings: LogMel | LogSpectrogram, bins: tuple[int, int]) -> Spect
     )
 
 
-def _check_sample_rate(settings: LogMel | LogSpectrogram, sample_rate: int) -> None:
+def check_sample_rate(settings: LogMel | LogSpectrogram | Waveform, sample_rate: int) -> None:
+    """Refuse a sampling rate, in hertz, that a front end is not made for."""
     if settings.sample_rate not in (None, sample_rate):
         raise InputError(
             "sample_rate",

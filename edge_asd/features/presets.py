@@ -19,6 +19,7 @@ from edge_asd.recipe.front_ends import (
     Preset,
     PresetName,
     Rms,
+    Waveform,
 )
 
 _OPENL3_DECIBEL = Decibel(amin=1e-10, ref="max", top_db=80.0)
@@ -118,7 +119,7 @@ PRESETS: dict[PresetName, LogMel | LogSpectrogram | Rms | Image] = {
 """Settings of each preset."""
 
 
-def resolve(settings: FrontEnd) -> LogMel | LogSpectrogram | Rms | Image:
+def resolve(settings: FrontEnd) -> LogMel | LogSpectrogram | Rms | Waveform | Image:
     """Spell out a preset; other settings are returned as they are.
 
     Raises

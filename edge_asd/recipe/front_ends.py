@@ -181,6 +181,24 @@ class Rms(Settings, tag_field="kind", tag="rms"):
             )
 
 
+class Waveform(Settings, tag_field="kind", tag="waveform"):
+    """The samples of each frame themselves, for a net that works out its own spectrogram."""
+
+    frame_length: PositiveInt = 16000
+    """Samples of a frame."""
+    hop_length: PositiveInt = 8000
+    """Samples from one frame to the next."""
+    sample_rate: PositiveInt | None = None
+    """The only sampling rate that the net is meant for, in hertz; any where left out."""
+
+    def __post_init__(self) -> None:
+        if self.hop_length > self.frame_length:
+            raise ValueError(
+                f"hop_length should be at most frame_length = {self.frame_length}, got {self.hop_length}: "
+                "sound between the frames would be lost"
+            )
+
+
 class Image(Settings, tag_field="kind", tag="image"):
     """Patches of a log-mel spectrogram as pictures, for nets trained on ImageNet.
 
@@ -246,5 +264,5 @@ class Preset(Settings, tag_field="kind", tag="preset"):
     """Samples of a segment, for a front end that takes segments; its publication's where left out."""
 
 
-FrontEnd = LogMel | LogSpectrogram | Rms | Image | Preset
+FrontEnd = LogMel | LogSpectrogram | Rms | Waveform | Image | Preset
 """Every front end."""

@@ -10,6 +10,7 @@ probability; the parts are joined into one score, and a threshold is set on it::
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Annotated, Literal
 
 import msgspec
@@ -17,7 +18,7 @@ from msgspec import Meta
 
 from edge_asd.recipe.detectors import AggregationSettings, DetectorSettings, Mean, PoolingSettings, TransformSettings
 from edge_asd.recipe.front_ends import FrontEnd
-from edge_asd.recipe.models import Model, QuantizationChoice
+from edge_asd.recipe.models import Model, Pretrained, QuantizationChoice, TfliteFile, Trained
 from edge_asd.settings import Fraction, Identifier, NonNegativeFloat, PositiveFloat, PositiveInt, Settings
 
 
@@ -141,18 +142,43 @@ class Recipe(Settings):
         """Samples from one decision to the next."""
         return max(1, round(self.horizon.hop_seconds * self.sample_rate))
 
-    def without_models(self) -> Recipe:
-        """Return the same recipe with every model left out, so that each branch's patches are its rows."""
-        branches = {name: msgspec.structs.replace(branch, model=None) for name, branch in self.branches.items()}
+    @property
+    def pretrained_branches(self) -> dict[str, Branch]:
+        """The used branches whose model has its weights from elsewhere."""
+        return {name: branch for name, branch in self.used_branches.items() if isinstance(branch.model, Pretrained)}
+
+    @property
+    def trained_branches(self) -> dict[str, Branch]:
+        """The used branches whose model is trained at export."""
+        return {name: branch for name, branch in self.used_branches.items() if isinstance(branch.model, Trained)}
+
+    def without_models(self, *, except_for: Container[str] = ()) -> Recipe:
+        """Return the same recipe with models left out, so that the patches of such a branch are its rows."""
+        branches = {
+            name: branch if name in except_for else msgspec.structs.replace(branch, model=None)
+            for name, branch in self.branches.items()
+        }
         return msgspec.structs.replace(self, branches=branches)
 
+    def judging_only(self, branch: str) -> Recipe:
+        """Return a recipe of the parts that judge this branch, and of nothing beside it."""
+        parts = {
+            name: msgspec.structs.replace(part, branches=[branch])
+            for name, part in self.enabled_parts.items()
+            if branch in part.branches
+        }
+        return msgspec.structs.replace(self, branches={branch: self.branches[branch]}, parts=parts, join="tail")
+
     def quantized(self, quantization: QuantizationChoice, *branches: str) -> Recipe:
-        """Return the same recipe with the nets of these branches stored so, or every net where none is named."""
+        """Return the same recipe with the nets of these branches stored so, or every net where none is named.
+
+        A TFLite file of the user's is taken as it is.
+        """
         replace = msgspec.structs.replace
         changed = {
             name: replace(branch, model=replace(branch.model, quantize=quantization))
             for name, branch in self.branches.items()
-            if branch.model and (not branches or name in branches)
+            if branch.model and not isinstance(branch.model, TfliteFile) and (not branches or name in branches)
         }
         return replace(self, branches={**self.branches, **changed})
 

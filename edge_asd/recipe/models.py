@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from edge_asd.settings import NonNegativeFloat, PositiveFloat, PositiveInt, Settings
+from edge_asd.settings import NonNegativeFloat, PositiveFloat, PositiveInt, Settings, Text
 
 Quantization = Literal["float32", "float16", "dynamic", "int8"]
 """How a net's weights and arithmetic are stored."""
@@ -64,5 +64,62 @@ class InterpolationDensity(Settings, tag="interpolation-density", tag_field="kin
     """How the net is stored; `auto` is float16."""
 
 
-Model = InterpolationAutoencoder | InterpolationDensity
+NetName = Literal[
+    "openl3-mel128",
+    "openl3-mel256",
+    "openl3-linear",
+    "edgel3",
+    "vggish",
+    "yamnet",
+    "musicnn",
+    "panns-resnet38",
+    "resnet18",
+    "resnet34",
+    "densenet121",
+    "alexnet",
+    "squeezenet-1.0",
+    "squeezenet-1.1",
+]
+
+
+class Net(Settings, tag="net", tag_field="kind"):
+    """A published, pretrained net; a row is what its embedding layer makes of a patch.
+
+    It takes the patches of its publication's front end, which the branch names beside it. Its weights are downloaded
+    once (`edge-asd weights fetch`) or given at export (`--weights`); the bundle holds the converted net.
+    """
+
+    name: NetName
+    """Which one; `docs/embedders.md` says what each takes and gives."""
+    weights: Text | None = None
+    """Name of the weights, as `edge-asd weights list` shows it, such as `openl3-mel256-music`; the net's usual ones
+    where left out."""
+    embedding: PositiveInt | None = None
+    """Length of a row, for a net that has a choice: 512 or 6144 of OpenL3; the net's usual one where left out."""
+    quantize: QuantizationChoice = "auto"
+    """How the net is stored."""
+
+
+class TfliteFile(Settings, tag="tflite", tag_field="kind"):
+    """A TFLite file of one's own, given at export (`--weights FILE`); a row is its outputs, one after another.
+
+    The file takes one patch of the branch's front end; sizes of 1 in its input's shape do not count. Integer inputs and
+    outputs are brought to float32 by their own scale.
+    """
+
+    outputs: Annotated[list[Text | Annotated[int, Meta(ge=0)]], Meta(min_length=1)] | None = None
+    """Tensors that make a row, by name or index, inner ones included; the file's own outputs where left out."""
+    row: Literal["outputs", "error"] = "outputs"
+    """`error`: the file reconstructs its patch, and a row is the mean squared error of that."""
+    axes: Literal["frames-first", "bands-first"] = "frames-first"
+    """Order of time and frequency in the file's input."""
+    quantize: Literal["as-given"] = "as-given"
+    """The file is taken as it is."""
+
+
+Trained = InterpolationAutoencoder | InterpolationDensity
+"""Models that are trained at export, on the user's recordings."""
+Pretrained = Net | TfliteFile
+"""Models whose weights come from elsewhere; all recordings leave them as they are."""
+Model = Trained | Pretrained
 """Every kind of model."""

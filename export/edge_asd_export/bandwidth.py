@@ -11,10 +11,13 @@ from edge_asd.audio import probe_recording
 from edge_asd.errors import InputError
 from edge_asd.recipe.front_ends import LogMel
 from edge_asd.recipe.graph import Branch, Recipe
+from edge_asd.recipe.models import Pretrained
 
 
 def limit_bandwidth(recipe: Recipe, paths: Sequence[Path]) -> Recipe:
     """Lower the upper edge of log-mel bands that recordings of a low sampling rate could never fill.
+
+    What a pretrained net takes is left as it is: its bands are those that it was trained on.
 
     Raises
     ------
@@ -38,6 +41,8 @@ def limit_bandwidth(recipe: Recipe, paths: Sequence[Path]) -> Recipe:
 
 def _limited(branch: Branch, highest_hz: float) -> Branch:
     front_end = branch.front_end
+    if isinstance(branch.model, Pretrained):
+        return branch
     if not isinstance(front_end, LogMel) or (front_end.fmax is not None and front_end.fmax <= highest_hz):
         return branch
     return msgspec.structs.replace(branch, front_end=msgspec.structs.replace(front_end, fmax=highest_hz))

@@ -18,6 +18,7 @@ from edge_asd import golden
 from edge_asd.audio import find_recordings, read_recording
 from edge_asd.bundle import SCHEMA, Bundle, Manifest, Quality, Training, write_bundle
 from edge_asd.recipe.graph import Recipe
+from edge_asd.recipe.models import Trained
 from edge_asd.scoring import Scorer
 from edge_asd.version import __version__
 from edge_asd_export.bandwidth import limit_bandwidth
@@ -27,6 +28,7 @@ from edge_asd_export.crossfit import fold_bounds, held_out_scores, require_enoug
 from edge_asd_export.fit import Arrays, Embedders, fit_graph
 from edge_asd_export.labels import Labelled, sort_recordings
 from edge_asd_export.material import Material, Stretch, gather, gather_labelled
+from edge_asd_export.pretrained import GivenWeights, store_pretrained
 from edge_asd_export.progress import SILENT, Reporter
 from edge_asd_export.quantization.select import Evidence, Selected, select, spread
 from edge_asd_export.training import training_steps
@@ -52,6 +54,7 @@ def export(
     recipe: Recipe,
     output: Path,
     *,
+    weights: GivenWeights | None = None,
     board: Board | None = None,
     seed: int = 0,
     reporter: Reporter = SILENT,
@@ -66,6 +69,8 @@ def export(
         What to fit.
     output
         Bundle to write, in one atomic step.
+    weights
+        Files of pretrained weights, by branch or by their own name, or `""` for the only pretrained branch.
     board
         The board that it is for, where one is named: it has a say in how nets are stored.
     seed
@@ -74,15 +79,17 @@ def export(
     Raises
     ------
     InputError
-        When the recordings cannot be used, or the recipe does not fit them.
+        When the recordings or the weights cannot be used, or the recipe does not fit them.
     CheckFailedError
         When a net cannot be stored as was asked for without becoming another one.
     """
     labelled = _find(recordings)
     recipe = limit_bandwidth(recipe, labelled.training)
-    material = gather(labelled.training, recipe, reporter)
+    pretrained = store_pretrained(recipe, labelled, weights or {}, board=board, seed=seed, reporter=reporter)
+    recipe = pretrained.recipe
+    material = gather(labelled.training, recipe, reporter, networks=pretrained.networks)
     require_enough(recipe, material.stretches)
-    selected, arrays, calibrated = _fit(recipe, material, labelled, board, seed, reporter)
+    selected, arrays, calibrated = _fit(pretrained, material, labelled, board, seed, reporter)
     recipe = selected.recipe
     arrays |= _golden(recipe, material, calibrated, arrays, selected.networks)
     manifest = _manifest(selected, labelled, material, calibrated, seed)
@@ -101,14 +108,14 @@ def _find(recordings: Sequence[Path]) -> Labelled:
 
 
 def _fit(
-    recipe: Recipe, material: Material, labelled: Labelled, board: Board | None, seed: int, reporter: Reporter
+    pretrained: Selected, material: Material, labelled: Labelled, board: Board | None, seed: int, reporter: Reporter
 ) -> tuple[Selected, Arrays, Calibrated]:
-    stretches = material.stretches
-    models = [branch.model for branch in recipe.used_branches.values() if branch.model]
-    evidence = _evidence(recipe, stretches, labelled, reporter) if models else Evidence([], [], [])
+    recipe, stretches = pretrained.recipe, material.stretches
+    models = [branch.model for branch in recipe.trained_branches.values() if isinstance(branch.model, Trained)]
+    evidence = _evidence(pretrained, stretches, labelled, reporter) if models else Evidence([], [], [])
     folds = len(fold_bounds(len(stretches), recipe.folds))
     with reporter.bar("fitting and cross-fitting", (folds + 1) * max(1, sum(map(training_steps, models)))) as advance:
-        selected = select(recipe, stretches, evidence, board=board, seed=seed, advance=advance)
+        selected = select(recipe, stretches, evidence, board=board, seed=seed, advance=advance).joined(pretrained)
         embedders = Embedders(selected.recipe, selected.networks)
         arrays = fit_graph(selected.recipe, [embedders.rows(stretch.rows) for stretch in stretches], seed=seed)
         scores = held_out_scores(selected.recipe, stretches, seed=seed, advance=advance)
@@ -116,9 +123,10 @@ def _fit(
     return selected, {**arrays, **calibrated.arrays}, calibrated
 
 
-def _evidence(recipe: Recipe, stretches: Sequence[Stretch], labelled: Labelled, reporter: Reporter) -> Evidence:
+def _evidence(pretrained: Selected, stretches: Sequence[Stretch], labelled: Labelled, reporter: Reporter) -> Evidence:
+    recipe, networks = pretrained.recipe, pretrained.networks
     found = [
-        spread(gather_labelled(spread(paths), recipe, reporter)) if paths else []
+        spread(gather_labelled(spread(paths), recipe, reporter, networks=networks)) if paths else []
         for paths in (labelled.normal, labelled.anomalous)
     ]
     anomalous = [False] * len(found[0]) + [True] * len(found[1])

@@ -12,7 +12,7 @@ from edge_asd.embedding import Embedder, build_embedder, split_middle
 from edge_asd.pipeline import Judge, RowSet, side_by_side
 from edge_asd.pooling import pool
 from edge_asd.recipe.graph import Branch, Recipe
-from edge_asd.recipe.models import Model, Quantization
+from edge_asd.recipe.models import Quantization, Trained
 from edge_asd.transform import build_transform
 from edge_asd_export.conversion import convert
 from edge_asd_export.fitting import fit_detector, fit_transform_arrays
@@ -30,7 +30,7 @@ class Fitted(NamedTuple):
     """A fitted graph, still without tails."""
 
     networks: dict[str, bytes]
-    """TFLite files by `branches/NAME`."""
+    """TFLite files of what was trained, by `branches/NAME`."""
     arrays: Arrays
     """Arrays by name, as `Judge` reads them."""
 
@@ -38,12 +38,13 @@ class Fitted(NamedTuple):
 def fit(recipe: Recipe, stretches: Sequence[Stretch], *, seed: int, advance: Advance) -> Fitted:
     """Fit every stage of the recipe, each on the outputs of the one before as the device gives them.
 
-    How each net is stored has been decided: its `quantize` is not `auto`.
+    How each net is stored has been decided: its `quantize` is not `auto`. What pretrained nets make of the sound is in
+    the stretches already.
     """
     networks = {
         f"branches/{name}": train_network(branch, branch.model, rows_of(stretches, name), seed, advance)
-        for name, branch in recipe.used_branches.items()
-        if branch.model is not None
+        for name, branch in recipe.trained_branches.items()
+        if isinstance(branch.model, Trained)
     }
     embedders = Embedders(recipe, networks)
     rows = [embedders.rows(stretch.rows) for stretch in stretches]
@@ -79,7 +80,7 @@ def judge(recipe: Recipe, arrays: Arrays, rows: Sequence[RowSet]) -> list[dict[s
 
 
 def train_network(
-    branch: Branch, settings: Model, rows: Sequence[NDArray[np.float32]], seed: int, advance: Advance
+    branch: Branch, settings: Trained, rows: Sequence[NDArray[np.float32]], seed: int, advance: Advance
 ) -> bytes:
     """Train a branch's model on the patches of stretches, and store it as its settings say."""
     model = train_model(branch, settings, rows, seed, advance)
@@ -87,7 +88,7 @@ def train_network(
 
 
 def train_model(
-    branch: Branch, settings: Model, rows: Sequence[NDArray[np.float32]], seed: int, advance: Advance
+    branch: Branch, settings: Trained, rows: Sequence[NDArray[np.float32]], seed: int, advance: Advance
 ) -> Any:
     """Train a branch's model on the patches of stretches; return a Keras model of batch 1."""
     return train(settings, _patches(branch, rows), seed=seed, advance=advance)
@@ -99,7 +100,7 @@ def representatives(branch: Branch, rows: Sequence[NDArray[np.float32]]) -> NDAr
     return split_middle(patches[:: -(-len(patches) // _REPRESENTATIVES)])[0]
 
 
-def decided(settings: Model) -> Quantization:
+def decided(settings: Trained) -> Quantization:
     """Return how a model is stored, once that has been decided."""
     if settings.quantize == "auto":
         raise ValueError("how the net is stored has not been decided")
@@ -116,19 +117,18 @@ def _patches(branch: Branch, rows: Sequence[NDArray[np.float32]]) -> NDArray[np.
 
 
 class Embedders:
-    """Puts the patches of each branch that has a model, or of `only` one, through its net, as the device does."""
+    """Puts the patches of each branch whose model is trained at export, or of `only` one, through its net.
+
+    As the device does; what pretrained nets make of the sound is there already.
+    """
 
     def __init__(self, recipe: Recipe, networks: dict[str, bytes], *, only: str | None = None) -> None:
-        self._branches = {
-            name: branch
-            for name, branch in recipe.used_branches.items()
-            if branch.model is not None and only in {None, name}
-        }
+        self._branches = {name: branch for name, branch in recipe.trained_branches.items() if only in {None, name}}
         self._networks = networks
         self._built: dict[str, Embedder] = {}
 
     def rows(self, patches: RowSet) -> RowSet:
-        """Return the rows of a stretch; where a branch has no model its patches are its rows."""
+        """Return the rows of a stretch; those of a branch without such a model are there already."""
         return {name: self._embed(name, values) for name, values in patches.items()}
 
     def _embed(self, name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:

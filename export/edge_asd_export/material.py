@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,15 +39,28 @@ class Material(NamedTuple):
     """SHA-256 over names and samples of the recordings."""
 
 
-def gather(paths: Sequence[Path], recipe: Recipe, reporter: Reporter = SILENT) -> Material:
+def gather(
+    paths: Sequence[Path], recipe: Recipe, reporter: Reporter = SILENT, *, networks: Mapping[str, bytes] | None = None
+) -> Material:
     """Read recordings and cut them into stretches of one horizon, one after another.
+
+    Parameters
+    ----------
+    paths
+        The recordings.
+    recipe
+        What is to be fitted on them.
+    reporter
+        Shows how far it is.
+    networks
+        Nets of the pretrained branches by `branches/NAME`, through which their patches go.
 
     Raises
     ------
     InputError
         When a recording cannot be read, is shorter than the horizon, or stands there twice.
     """
-    rows = Rows(_side_by_side_horizons(recipe.without_models()), {}, where=recipe.name)
+    rows = _rows(recipe, networks)
     stretches: list[Stretch] = []
     rates: set[int] = set()
     seen: dict[bytes, Path] = {}
@@ -62,9 +75,11 @@ def gather(paths: Sequence[Path], recipe: Recipe, reporter: Reporter = SILENT) -
     return Material(stretches, sorted(rates), listing.hexdigest())
 
 
-def gather_labelled(paths: Sequence[Path], recipe: Recipe, reporter: Reporter = SILENT) -> list[Stretch]:
+def gather_labelled(
+    paths: Sequence[Path], recipe: Recipe, reporter: Reporter = SILENT, *, networks: Mapping[str, bytes] | None = None
+) -> list[Stretch]:
     """Read recordings that are not trained on, and cut them as `gather` does; too short ones have no stretch."""
-    rows = Rows(_side_by_side_horizons(recipe.without_models()), {}, where=recipe.name)
+    rows = _rows(recipe, networks)
     stretches: list[Stretch] = []
     for path in reporter.track(paths, "reading test recordings"):
         recording = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
@@ -73,9 +88,10 @@ def gather_labelled(paths: Sequence[Path], recipe: Recipe, reporter: Reporter = 
     return stretches
 
 
-def trained_branches(recipe: Recipe) -> list[str]:
-    """Return the branches whose model is trained at export."""
-    return [name for name, branch in recipe.used_branches.items() if branch.model is not None]
+def _rows(recipe: Recipe, networks: Mapping[str, bytes] | None) -> Rows:
+    # What is yet to be trained gives its patches instead.
+    recipe = recipe.without_models(except_for=recipe.pretrained_branches)
+    return Rows(_side_by_side_horizons(recipe), networks or {}, where=recipe.name)
 
 
 def _side_by_side_horizons(recipe: Recipe) -> Recipe:

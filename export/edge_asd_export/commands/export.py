@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
+from edge_asd.errors import InputError
 from edge_asd.recipe.shipped import load_recipe
 from edge_asd_export.boards import board_names, find_board
 from edge_asd_export.exporter import Exported, export
@@ -14,6 +16,7 @@ from edge_asd_export.quantization.gate import describe as describe_fidelity
 EXAMPLE = """\
   edge-asd export recordings/normal -o pump.easd
   edge-asd export fan/id_00 --recipe default --set parts.level.enabled=false -o fan.easd
+  edge-asd export fan/id_00 --recipe my-net.yaml --weights net.tflite -o fan.easd
 
 RECORDINGS are normal sound: a plain folder, normal/ beside abnormal/, or a MIMII or DCASE folder. What is anomalous by
 its name is never trained on; it only serves to say how well the two are told apart."""
@@ -31,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how nets are stored (default: as the recipe says, usually auto: chosen per net and board, with a reason)",
     )
     parser.add_argument("--board", choices=board_names(), help="board that the bundle is for")
+    parser.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="file of pretrained weights or TFLite file; NAME is a branch or the weights' own name",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of all that is random (default: 0)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
@@ -45,12 +55,32 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.recordings,
             recipe,
             arguments.output,
+            weights=given_weights(arguments.weights),
             board=find_board(arguments.board) if arguments.board else None,
             seed=arguments.seed,
             reporter=reporter,
         )
     print(describe(exported, arguments.output))
     return 0
+
+
+def given_weights(words: Sequence[str]) -> dict[str, Path]:
+    """Return what `--weights` names: FILE for the only pretrained net, or NAME=FILE for each of several.
+
+    Raises
+    ------
+    InputError
+        When two files are given under one name.
+    """
+    given: dict[str, Path] = {}
+    for word in words:
+        name, equals, file = word.partition("=")
+        named = bool(equals) and "/" not in name
+        key, path = (name, file) if named else ("", word)
+        if key in given:
+            raise InputError("--weights", expected="one file for each name", found=f"{word!r} too")
+        given[key] = Path(path)
+    return given
 
 
 def describe(exported: Exported, output: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from edge_asd.recipe.models import InterpolationAutoencoder, InterpolationDensity, Model, Quantization
+from edge_asd.recipe.models import InterpolationAutoencoder, InterpolationDensity, Net, Quantization, Trained
 from edge_asd_export.boards import MOST_LOAD, Board
 
 RECONSTRUCTION = (InterpolationAutoencoder, InterpolationDensity)
@@ -26,7 +26,7 @@ class Choice(NamedTuple):
     """Why the first of them."""
 
 
-def choose(model: Model, board: Board | None, *, gmac_per_s: float) -> Choice:
+def choose(model: Trained | Net, board: Board | None, *, gmac_per_s: float) -> Choice:
     """Return what a model is stored as, and why.
 
     Parameters

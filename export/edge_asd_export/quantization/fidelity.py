@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -40,7 +39,7 @@ def measure(
     Parameters
     ----------
     recipe
-        What both were made for; only the parts that judge the branch are fitted.
+        What both were made for; only the parts that judge the branch are fitted, and to its rows alone.
     branch
         The branch.
     reference, variant
@@ -50,7 +49,7 @@ def measure(
     seed
         Seed of all that is random.
     """
-    recipe = _judging(recipe, branch)
+    recipe = recipe.judging_only(branch)
     vectors = [
         _vectors([row_set[branch] for row_set in (*rows.normal, *rows.labelled)]) for rows in (reference, variant)
     ]
@@ -92,11 +91,6 @@ def rank_correlation(first: Float64, second: Float64) -> float:
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return float(np.ptp(first) == np.ptp(second))
     return float(stats.spearmanr(first, second).statistic)
-
-
-def _judging(recipe: Recipe, branch: str) -> Recipe:
-    parts = {name: part for name, part in recipe.enabled_parts.items() if branch in part.branches}
-    return msgspec.structs.replace(recipe, parts=parts, join="tail")
 
 
 def _vectors(rows: Sequence[NDArray[np.float32]]) -> Float64:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
+
+import msgspec
 
 from edge_asd.bundle import Fidelity, NetworkRecord
 from edge_asd.errors import CheckFailedError
 from edge_asd.interpreter import find_runtime
 from edge_asd.recipe.graph import Recipe
-from edge_asd.recipe.models import Model, Quantization
+from edge_asd.recipe.models import Net, Quantization, Trained
 from edge_asd_export.boards import Board
 from edge_asd_export.conversion import ConversionError, convert
 from edge_asd_export.cost import Cost, patches_per_second
@@ -59,6 +62,15 @@ class Selected(NamedTuple):
     notes: list[str]
     """What was refused, and why."""
 
+    def joined(self, others: Selected) -> Selected:
+        """Return these nets and others of the same bundle; the recipe is this one."""
+        return Selected(
+            self.recipe,
+            {**others.networks, **self.networks},
+            {**others.records, **self.records},
+            [*others.notes, *self.notes],
+        )
+
 
 def spread(items: Sequence[T]) -> list[T]:
     """Return no more than `MOST_COMPARED` of the items, spread evenly."""
@@ -74,7 +86,7 @@ def select(
     seed: int,
     advance: Advance,
 ) -> Selected:
-    """Train every net of a recipe, and choose how it is stored.
+    """Train every net of a recipe that is trained at export, and choose how it is stored.
 
     Parameters
     ----------
@@ -97,8 +109,8 @@ def select(
         When a form that was asked for is another net; the message has the figures.
     """
     networks, records, notes = {}, {}, []
-    for name, branch in recipe.used_branches.items():
-        if branch.model is None:
+    for name, branch in recipe.trained_branches.items():
+        if not isinstance(branch.model, Trained):
             continue
         rows = rows_of(stretches, name)
         model = train_model(branch, branch.model, rows, seed, advance)
@@ -107,7 +119,9 @@ def select(
         def store(quantization: Quantization, model: Any = model, samples: Any = samples) -> bytes:
             return convert(model, quantization, samples)
 
-        form, record, refused = _store(recipe, name, branch.model, store, evidence, board, seed)
+        compare_with = functools.partial(Comparison, recipe, name, evidence=evidence, seed=seed)
+
+        form, record, refused = store_best(recipe, name, branch.model, store, compare_with, board)
         networks[f"branches/{name}"], records[name] = form.content, record
         notes += refused
         recipe = recipe.quantized(form.quantization, name)
@@ -182,31 +196,59 @@ def first_faithful(
     )
 
 
-def _store(
+def store_best(
     recipe: Recipe,
     name: str,
-    model: Model,
+    model: Trained | Net,
     store: Callable[[Quantization], bytes],
-    evidence: Evidence,
+    compare_with: Callable[[bytes], Callable[[bytes], Fidelity]],
     board: Board | None,
-    seed: int,
 ) -> tuple[Form, NetworkRecord, list[str]]:
+    """Store a branch's net in the best form that is still the same net.
+
+    Parameters
+    ----------
+    recipe, name, model
+        The branch, and its model, in the recipe.
+    store
+        Gives the net in a form.
+    compare_with
+        Takes the net in float32, and returns what holds a form against it.
+    board
+        The board that the bundle is for, where one was named.
+
+    Returns
+    -------
+    The form, what the bundle says of it, and in words what was refused before it.
+
+    Raises
+    ------
+    CheckFailedError
+        When a form that was asked for is another net.
+    """
     reference = store("float32")
     cost = Cost(name, "float32", count_macs(reference), patches_per_second(recipe, recipe.branches[name]))
     choice = choose(model, board, gmac_per_s=cost.gmac_per_s)
-    compare = Comparison(recipe, name, reference, evidence, seed)
     form, refused = first_faithful(
-        name, choice, lambda quantization: reference if quantization == "float32" else store(quantization), compare
+        name,
+        choice,
+        lambda quantization: reference if quantization == "float32" else store(quantization),
+        compare_with(reference),
     )
+    reason = choice.reason if not refused else "the best that is still the same net"
+    record = record_of(form.content, form.quantization, reason, cost)
+    return form, msgspec.structs.replace(record, fidelity=form.fidelity), [f"{name}: {text}" for text in refused]
+
+
+def record_of(content: bytes, quantization: str, reason: str, cost: Cost) -> NetworkRecord:
+    """Return what a bundle says of a net that this machine's interpreter runs."""
     runtime = find_runtime()
-    record = NetworkRecord(
-        quantization=form.quantization,
+    return NetworkRecord(
+        quantization=quantization,
         interpreter=runtime.name,
         interpreter_version=runtime.version,
-        minimum_runtime=stated_runtime(form.content),
-        reason=choice.reason if not refused else "the best that is still the same net",
+        minimum_runtime=stated_runtime(content),
+        reason=reason,
         macs=cost.macs,
         runs_per_second=cost.runs_per_second,
-        fidelity=form.fidelity,
     )
-    return form, record, [f"{name}: {text}" for text in refused]

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.recipe.models import InterpolationAutoencoder, Model
+from edge_asd.recipe.models import InterpolationAutoencoder, Trained
 from edge_asd_export.progress import Advance
 from edge_asd_export.training import density, interpolation
 
 
-def train(settings: Model, patches: NDArray[np.float32], *, seed: int, advance: Advance) -> Any:
+def train(settings: Trained, patches: NDArray[np.float32], *, seed: int, advance: Advance) -> Any:
     """Train a model on patches of normal sound, shape (n, frames, bands); return a Keras model of batch 1.
 
     The progress bar moves by `training_steps`.
@@ -22,6 +22,6 @@ def train(settings: Model, patches: NDArray[np.float32], *, seed: int, advance: 
     return density.train(settings, patches, seed=seed, advance=advance)
 
 
-def training_steps(settings: Model) -> int:
+def training_steps(settings: Trained) -> int:
     """Return by how much training moves a progress bar."""
     return settings.epochs if isinstance(settings, InterpolationAutoencoder) else 1

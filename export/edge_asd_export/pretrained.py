@@ -1,0 +1,212 @@
+"""Pretrained models: weights are found, the net is built, loaded and stored, once for each branch."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asd.audio import read_recording
+from edge_asd.bundle import Fidelity
+from edge_asd.errors import InputError
+from edge_asd.features import build_front_end
+from edge_asd.files import read_limited
+from edge_asd.pipeline import Rows, RowSet, patch_shape
+from edge_asd.recipe.graph import Branch, Recipe
+from edge_asd.recipe.models import Net, TfliteFile
+from edge_asd_export.boards import Board
+from edge_asd_export.conversion import convert
+from edge_asd_export.cost import Cost, patches_per_second
+from edge_asd_export.graph import count_macs, require_builtin
+from edge_asd_export.labels import Labelled
+from edge_asd_export.material import gather_labelled
+from edge_asd_export.nets import NETS, Patches, build_net, check_patches
+from edge_asd_export.progress import Reporter
+from edge_asd_export.quantization.fidelity import Variant, measure
+from edge_asd_export.quantization.select import Selected, record_of, spread, store_best
+from edge_asd_export.tflite_file import choose_outputs
+from edge_asd_export.weights import read_weights
+
+_TFLITE_LIMIT = 256 * 1024 * 1024
+_SAMPLES = 300
+"""Patches that represent what a net will see."""
+
+GivenWeights = Mapping[str, Path]
+"""Files of weights by branch or by name of the weights; under `""`, the file for the only pretrained branch."""
+
+
+def store_pretrained(
+    recipe: Recipe, labelled: Labelled, given: GivenWeights, *, board: Board | None, seed: int, reporter: Reporter
+) -> Selected:
+    """Find, build, load and store the pretrained nets of a recipe.
+
+    Parameters
+    ----------
+    recipe
+        Whose branches.
+    labelled
+        Recordings: patches of those that are trained on represent what the nets will see, and the forms of a net are
+        compared by what is made of all of them.
+    given
+        Files of weights that the user names.
+    board
+        The board that the bundle is for, where one was named.
+    seed
+        Seed of all that is random.
+    reporter
+        Shows how far it is.
+
+    Raises
+    ------
+    InputError
+        When weights are missing or do not fit the net, or the net does not fit its front end.
+    CheckFailedError
+        When a form that was asked for is another net.
+    """
+    branches = recipe.pretrained_branches
+    _check_given(recipe, given)
+    files = {name: _weights_of(name, branch, given, only=len(branches) == 1) for name, branch in branches.items()}
+    for name, branch in branches.items():
+        if isinstance(branch.model, Net):
+            check_patches(branch.model, _patches(recipe, branch), f"branches.{name}")
+    selected = Selected(recipe, {}, {}, [])
+    for name, branch in branches.items():
+        if isinstance(branch.model, TfliteFile):
+            stored = _take_file(recipe, name, branch.model, files[name])
+        elif isinstance(branch.model, Net):
+            stored = _store_net(selected.recipe, name, branch.model, files[name], labelled, board, seed, reporter)
+        selected = stored.joined(selected)
+    return selected
+
+
+def _take_file(recipe: Recipe, name: str, model: TfliteFile, file: Path) -> Selected:
+    content = choose_outputs(read_limited(file, _TFLITE_LIMIT, "a TFLite file"), model.outputs, str(file))
+    require_builtin(content)
+    cost = Cost(name, "float32", count_macs(content), patches_per_second(recipe, recipe.branches[name]))
+    record = record_of(content, model.quantize, "a TFLite file is taken as it is", cost)
+    return Selected(recipe, {f"branches/{name}": content}, {name: record}, [])
+
+
+def _store_net(
+    recipe: Recipe,
+    name: str,
+    model: Net,
+    file: Path,
+    labelled: Labelled,
+    board: Board | None,
+    seed: int,
+    reporter: Reporter,
+) -> Selected:
+    net = build_net(model, _patches(recipe, recipe.branches[name]), read_weights(file), f"branches.{name}")
+    samples = representative_patches(recipe, name, labelled.training)
+    form, record, refused = store_best(
+        recipe,
+        name,
+        model,
+        lambda quantization: convert(net, quantization, samples),
+        lambda reference: _Comparison(recipe, name, reference, labelled, seed, reporter),
+        board,
+    )
+    recipe = recipe.quantized(form.quantization, name)
+    return Selected(recipe, {f"branches/{name}": form.content}, {name: record}, refused)
+
+
+class _Comparison:
+    """Holds forms of a pretrained net against its float32 form, on recordings that are read anew for each.
+
+    Patches of a pretrained net are large, so they are never kept.
+    """
+
+    def __init__(
+        self, recipe: Recipe, branch: str, reference: bytes, labelled: Labelled, seed: int, reporter: Reporter
+    ) -> None:
+        self._recipe, self._branch = recipe.judging_only(branch), branch
+        self._labelled, self._seed, self._reporter = labelled, seed, reporter
+        self._float32 = reference
+
+    @functools.cached_property
+    def _reference(self) -> list[list[RowSet]]:
+        return self._rows(self._float32)
+
+    def __call__(self, content: bytes) -> Fidelity:
+        """Return how faithful a form is."""
+        reference, variant = self._reference, self._rows(content)
+        anomalous = [False] * len(reference[1]) + [True] * len(reference[2])
+        return measure(
+            self._recipe,
+            self._branch,
+            Variant(reference[0], [*reference[1], *reference[2]]),
+            Variant(variant[0], [*variant[1], *variant[2]]),
+            anomalous,
+            seed=self._seed,
+        )
+
+    def _rows(self, content: bytes) -> list[list[RowSet]]:
+        networks = {f"branches/{self._branch}": content}
+        groups = self._labelled.training, self._labelled.normal, self._labelled.anomalous
+        return [
+            [
+                stretch.rows
+                for stretch in spread(gather_labelled(spread(paths), self._recipe, self._reporter, networks=networks))
+            ]
+            if paths
+            else []
+            for paths in groups
+        ]
+
+
+def representative_patches(recipe: Recipe, branch: str, recordings: Sequence[Path]) -> NDArray[np.float32]:
+    """Return patches of a branch, shape (n, frames, bands), of recordings spread evenly over all of them."""
+    rows = Rows(recipe.judging_only(branch).without_models(), {}, where=recipe.name)
+    chosen = recordings[:: -(-len(recordings) // _SAMPLES)]
+    wanted = -(-_SAMPLES // len(chosen))
+    found = []
+    for path in chosen:
+        samples = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate).samples
+        rows.reset()
+        for _, horizon in rows.process(samples):
+            found.append(horizon[branch][:: max(1, len(horizon[branch]) // wanted)][:wanted].copy())
+            break
+    shape = _patches(recipe, recipe.branches[branch])
+    patches = np.concatenate(found) if found else np.empty((0, shape.frames * shape.bands), np.float32)
+    return patches.reshape(-1, shape.frames, shape.bands)
+
+
+def _patches(recipe: Recipe, branch: Branch) -> Patches:
+    return Patches(*patch_shape(branch, build_front_end(branch.front_end, recipe.sample_rate)))
+
+
+def _weights_of(name: str, branch: Branch, given: GivenWeights, *, only: bool) -> Path:
+    model = branch.model
+    wanted = _wanted(model) if isinstance(model, Net) else None
+    for key in (name, wanted, "" if only else None):
+        if key is not None and key in given:
+            return given[key]
+    raise InputError(
+        f"branches.{name}.model",
+        expected=f"the weights {wanted}" if wanted else "a TFLite file",
+        found="none",
+        remedy="give the file with --weights" if only else f"give the file with --weights {name}=FILE",
+    )
+
+
+def _wanted(model: Net) -> str:
+    return model.weights or NETS[model.name].weights
+
+
+def _check_given(recipe: Recipe, given: GivenWeights) -> None:
+    branches = recipe.pretrained_branches
+    names = {
+        branch.model.weights or NETS[branch.model.name].weights
+        for branch in branches.values()
+        if isinstance(branch.model, Net)
+    }
+    for key in given:
+        if key == "" and len(branches) != 1:
+            known = ", ".join(branches) or "none"
+            raise InputError("--weights", expected=f"NAME=FILE for one of the branches {known}", found="a file alone")
+        if key and key not in branches and key not in names:
+            raise InputError("--weights", expected=f"one of {', '.join([*branches, *sorted(names)])}", found=repr(key))

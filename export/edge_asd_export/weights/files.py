@@ -1,0 +1,62 @@
+"""What all readers of weights give, and the limits that all of them keep."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asd.errors import InputError
+
+Array = NDArray[np.generic]
+Format = Literal["keras", "torch", "tensorflow"]
+"""Whose names and order of axes an array has. safetensors files hold PyTorch's."""
+
+LIMIT = 1 << 30
+"""Most bytes that a file of weights may have, packed and unpacked."""
+REMEDY = "download it again, or give the file that belongs to this net"
+
+
+class WeightsFile(NamedTuple):
+    """The arrays of a file of weights; nothing in it was run."""
+
+    where: str
+    """The file, as errors name it."""
+    format: Format
+    """Whose names and order of axes the arrays have."""
+    arrays: dict[str, Array]
+    """Arrays by name, in the order of the file: `LAYER/VARIABLE` of Keras, others as they are named there."""
+
+
+def broken(where: str, kind: str, reason: object) -> InputError:
+    """Return the error for a file that is not what it seems to be."""
+    text = " ".join(str(reason).split())[:160] or "something else"
+    return InputError(where, expected=kind, found=text, remedy=REMEDY)
+
+
+def gunzip(content: bytes, where: str) -> bytes:
+    """Unpack gzip, and stop where it grows beyond `LIMIT`.
+
+    Raises
+    ------
+    InputError
+        When it is damaged, truncated, or unpacks to more.
+    """
+    unpacker: Any = zlib.decompressobj(wbits=31)
+    try:
+        data = bytes(unpacker.decompress(content, LIMIT))
+    except zlib.error as error:
+        raise broken(where, "a whole gzip file", error) from error
+    if unpacker.unconsumed_tail:
+        raise broken(where, f"at most {LIMIT:,} bytes of weights", "a gzip file that unpacks to more")
+    if not unpacker.eof or unpacker.unused_data:
+        raise broken(where, "a whole gzip file", "a truncated or lengthened one")
+    return data
+
+
+def check_size(size: int, where: str) -> None:
+    """Refuse arrays that claim more than `LIMIT` bytes together."""
+    if size > LIMIT:
+        raise broken(where, f"at most {LIMIT:,} bytes of weights", f"{size:,} bytes")

@@ -1,0 +1,183 @@
+"""Pretrained nets and TFLite files of one's own, from recordings to scores on the device's path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_asd.bundle import read_bundle
+from edge_asd.configuration import parse
+from edge_asd.errors import InputError
+from edge_asd.golden import require
+from edge_asd.interpreter import Network
+from edge_asd.recipe.graph import Recipe
+from edge_asd.scoring import Scorer
+from edge_asd_export.exporter import export
+from edge_asd_export.tflite_file import choose_outputs
+from tests.edge_asd_export.nets.released import recordings, released
+
+RECIPE = """
+name: try
+sample_rate: {rate}
+horizon: {{seconds: 10, hop_seconds: 10}}
+folds: 2
+branches:
+  net:
+    front_end: {front_end}
+    patch: {patch}
+    model: {model}
+    pooling: {pooling}
+parts:
+  net: {{branches: [net], detector: {{kind: mahalanobis}}}}
+"""
+SMALL = "{kind: tflite, outputs: [90]}"
+SYSTEMS = {
+    "musicnn": (
+        16000,
+        "{kind: preset, name: musicnn}",
+        "{segment_hop: 80000}",
+        "{kind: net, name: musicnn, quantize: float32}",
+    ),
+    "squeezenet-1.1": (
+        16000,
+        "{kind: preset, name: image-transfer}",
+        "{segment_hop: 160000}",
+        "{kind: net, name: squeezenet-1.1, quantize: int8}",
+    ),
+    "yamnet spectrogram": (16000, "{kind: preset, name: yamnet}", "{frames: 96, hop: 480}", SMALL),
+    "yamnet waveform": (
+        16000,
+        "{kind: waveform, frame_length: 15600, hop_length: 15600}",
+        "{}",
+        "{kind: tflite, outputs: [tower0/network/layer28/reduce_mean]}",
+    ),
+    "speech embedding": (
+        16000,
+        "{kind: log-mel, n_fft: 512, win_length: 400, hop_length: 160, n_mels: 32, fmin: 60, fmax: 3800}",
+        "{frames: 76, hop: 400}",
+        "{kind: tflite}",
+    ),
+    "toycar autoencoder": (
+        16000,
+        "{kind: log-mel, n_fft: 1024, hop_length: 512, n_mels: 128}",
+        "{frames: 5, hop: 25}",
+        "{kind: tflite, row: error}",
+    ),
+}
+FILES = {
+    "musicnn": "musicnn_MTT_musicnn.h5",
+    "squeezenet-1.1": "squeezenet_v1.1_notop.h5",
+    "yamnet spectrogram": "yamnet_spectra_in.tflite",
+    "yamnet waveform": "yamnet_waveform.tflite",
+    "speech embedding": "speech_embedding.tflite",
+    "toycar autoencoder": "ad01_int8.tflite",
+}
+
+
+def recipe_of(name: str) -> Recipe:
+    rate, front_end, patch, model = SYSTEMS[name]
+    pooling = "[mean, max]" if "error" in model else "[mean]"
+    text = RECIPE.format(rate=rate, front_end=front_end, patch=patch, model=model, pooling=pooling)
+    return parse(text, Recipe, where=name)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_bundle_of_real_recordings_scores_them(name: str, tmp_path: Path) -> None:
+    clips = sorted((recordings() / "normal").glob("*.wav"))[:6]
+    exported = export(clips, recipe_of(name), tmp_path / "b.easd", weights={"": released(FILES[name])})
+    bundle = read_bundle(tmp_path / "b.easd")
+    require(bundle)
+    assert list(bundle.networks) == ["branches/net"]
+    score = Scorer(bundle).score(clips[0])
+    assert np.isfinite(score.score)
+    assert exported.bundle.sha256 == bundle.sha256
+
+
+def test_an_inner_tensor_is_what_the_whole_file_computes_there() -> None:
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    path = released("yamnet_spectra_in.tflite")
+    patch = np.random.default_rng(0).uniform(-6, 2, (1, 96, 64)).astype(np.float32)
+    with pytest.warns(UserWarning, match="preserve_all_tensors"):
+        whole = litert.Interpreter(
+            str(path),
+            experimental_preserve_all_tensors=True,
+        )
+    whole.allocate_tensors()
+    whole.set_tensor(whole.get_input_details()[0]["index"], patch)
+    whole.invoke()
+    scale, zero = whole.get_tensor_details()[90]["quantization"]
+    expected = (whole.get_tensor(90).astype(np.float32) - zero) * scale
+    net = Network(choose_outputs(path.read_bytes(), [90], "file"), several_outputs=True)
+    (found,) = net.outputs(patch)
+    np.testing.assert_allclose(found, expected, atol=2.01 * scale)
+    assert np.mean(found == expected.astype(np.float32)) > 0.9
+
+
+def test_integer_inputs_and_outputs_become_float() -> None:
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    path = released("ad01_int8.tflite")
+    frames = np.random.default_rng(0).uniform(-60, 0, (1, 640)).astype(np.float32)
+    whole = litert.Interpreter(str(path))
+    whole.allocate_tensors()
+    (before,), (after,) = whole.get_input_details(), whole.get_output_details()
+    scale, zero = before["quantization"]
+    whole.set_tensor(before["index"], np.clip(np.round(frames / scale) + zero, -128, 127).astype(np.int8))
+    whole.invoke()
+    scale, zero = after["quantization"]
+    expected = (whole.get_tensor(after["index"]).astype(np.float32) - zero) * np.float32(scale)
+    net = Network(choose_outputs(path.read_bytes(), None, "file"))
+    np.testing.assert_allclose(net(frames), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [(["no such"], "expected one of 94 tensors"), ([94], "expected one of 94 tensors"), ([52], "depend on the input")],
+)
+def test_tensors_that_are_not_there_are_refused(outputs: list[str | int], words: str) -> None:
+    content = released("yamnet_spectra_in.tflite").read_bytes()
+    with pytest.raises(InputError, match=words):
+        choose_outputs(content, outputs, "file.tflite")
+
+
+@pytest.mark.parametrize("damage", [slice(0, 1000), slice(0, 8), slice(4, None)])
+def test_damaged_files_are_refused(damage: slice) -> None:
+    content = released("ad01_fp32.tflite").read_bytes()
+    with pytest.raises(InputError, match=r"file\.tflite: expected"):
+        choose_outputs(content[damage], None, "file.tflite")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "words"),
+    [
+        ("musicnn", "another", "--weights: expected one of net, musicnn-mtt, found 'another'"),
+        ("musicnn", None, "branches.net.model: expected the weights musicnn-mtt, found none"),
+        ("toycar autoencoder", None, "branches.net.model: expected a TFLite file, found none"),
+    ],
+)
+def test_weights_that_are_missing_or_misnamed(name: str, key: str | None, words: str, tmp_path: Path) -> None:
+    clips = sorted((recordings() / "normal").glob("*.wav"))[:6]
+    given = {} if key is None else {key: released(FILES[name])}
+    with pytest.raises(InputError) as error:
+        export(clips, recipe_of(name), tmp_path / "b.easd", weights=given)
+    assert words in str(error.value)
+
+
+def test_a_front_end_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    clips = sorted((recordings() / "normal").glob("*.wav"))[:6]
+    rate, _, patch, _ = SYSTEMS["yamnet spectrogram"]
+    text = RECIPE.format(
+        rate=rate,
+        front_end="{kind: preset, name: yamnet}",
+        patch=patch,
+        model="{kind: net, name: musicnn}",
+        pooling="[mean]",
+    )
+    with pytest.raises(InputError, match="96 bands for musicnn, found 96 by 64"):
+        export(
+            clips,
+            parse(text, Recipe, where="r"),
+            tmp_path / "b.easd",
+            weights={"": released("musicnn_MTT_musicnn.h5")},
+        )
