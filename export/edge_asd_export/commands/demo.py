@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import signal
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -63,17 +64,21 @@ def run(arguments: argparse.Namespace) -> int:
         broker = given or stack.enter_context(embedded_broker())
         subscriber = stack.enter_context(subscribed(broker, topics_of(folder)))
         folder.prepare(given)
-        reporter = stack.enter_context(reporting(quiet=arguments.quiet))
-        exported = _learn(scenario, folder, reporter)
-        print(describe_export(exported, folder.bundle))
-        write_stretch(folder.stretch, scenario, reporter)
-        hearing = hear(folder.stretch, exported.bundle, reporter)
-        told = replay(folder, hearing, broker, subscriber, _show, reporter)
+        # Bars of their own for each chapter, so that on a terminal what is said stands where it was said.
+        with reporting(quiet=arguments.quiet) as reporter:
+            exported = _learn(scenario, folder, reporter)
+        _show(describe_export(exported, folder.bundle))
+        with reporting(quiet=arguments.quiet) as reporter:
+            write_stretch(folder.stretch, scenario, reporter)
+            hearing = hear(folder.stretch, exported.bundle, reporter)
+        with reporting(quiet=arguments.quiet) as reporter:
+            told = replay(folder, hearing, broker, subscriber, _show, reporter)
     outcome = judge(scenario, told)
     draw(folder.picture, scenario, hearing, outcome)
     if not outcome.holds:
         raise CheckFailedError(f"{describe(scenario, outcome)}; see {folder.picture}")
-    print(f"\n{describe(scenario, outcome)}\npicture     {folder.picture}\n\n{_next_steps(folder)}")
+    said = textwrap.fill(describe(scenario, outcome), 100, initial_indent="outcome     ", subsequent_indent=" " * 12)
+    print(f"\n{said}\npicture     {folder.picture}\n\n{_next_steps(folder)}")
     return 0
 
 

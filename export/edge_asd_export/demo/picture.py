@@ -102,8 +102,8 @@ def _draw_fault(axes: Axes, scenario: Scenario) -> None:
     minutes = np.arange(len(course)) / 60
     axes.fill_between(minutes, course, color=_FAULT, alpha=0.35, linewidth=0)
     axes.plot(minutes, course, color=_FAULT, linewidth=1.2)
-    for moment, said in ((scenario.onset, "the fault begins "), (scenario.repaired, "repaired ")):
-        axes.text(moment / 60, 0.9, said, ha="right", va="top", color=_LIMIT, fontsize=9)
+    axes.text(scenario.onset / 60, 0.95, "the fault begins ", ha="right", va="top", color=_LIMIT, fontsize=9)
+    axes.text(scenario.repaired / 60, 0.95, " repaired", ha="left", va="top", color=_LIMIT, fontsize=9)
     axes.set_ylim(0, 1.05)
     axes.set_ylabel("severity")
     axes.set_xlabel("time (minutes)")

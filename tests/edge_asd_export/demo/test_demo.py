@@ -48,7 +48,7 @@ def test_the_whole_story(told: tuple[subprocess.CompletedProcess[str], Path]) ->
     assert len(minutes) >= 2
     assert 2.0 < minutes[0] < 5.4 < minutes[-1]
     assert done.stdout.count('"type": "new"') == done.stdout.count('"type": "end"') == 1
-    assert "the fault began at minute 2.0; 1 alarm at minute" in done.stdout
+    assert "\noutcome     the fault began at minute 2.0; 1 alarm at minute" in done.stdout
     assert_is_a_picture(folder / "demo.png")
     assert len(list((folder / "normal").glob("*.wav"))) == 16
     assert read_bundle(folder / "pumping.easd").manifest.training.recordings == 16
