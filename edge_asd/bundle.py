@@ -16,10 +16,11 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from edge_asd.errors import InputError
@@ -76,7 +77,7 @@ class NetworkRecord(Settings):
     """Interpreter that ran it at export, such as `ai-edge-litert`."""
     interpreter_version: str
     """Version of that interpreter."""
-    minimum_runtime: str
+    minimum_runtime: Annotated[str, Meta(pattern=r"^(\d{1,4}(\.\d{1,4}){1,3})?(?!\n)$")]
     """Oldest TensorFlow Lite runtime that has every operator inside, such as `2.14.0`; empty where unknown."""
     reason: str = ""
     """Why it is quantized so."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd.errors import InputError
-from edge_asd.interpreter import Network
+from edge_asd.interpreter import Engine, Network
 from edge_asd.recipe.models import InterpolationDensity, Model, Pretrained, TfliteFile
 
 _LEAST_SPREAD = 1e-6
@@ -157,7 +157,7 @@ def split_middle(patches: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDA
 
 
 def build_embedder(
-    settings: Model | None, network: bytes | None, *, frames: int, bands: int, threads: int, where: str
+    settings: Model | None, network: bytes | None, *, frames: int, bands: int, engine: Engine, where: str
 ) -> Embedder:
     """Build the embedder of a branch.
 
@@ -169,8 +169,8 @@ def build_embedder(
         Its TFLite file, where the model has one.
     frames, bands
         Shape of a patch.
-    threads
-        Threads of the interpreter.
+    engine
+        What computes it.
     where
         How errors name the branch.
 
@@ -186,7 +186,7 @@ def build_embedder(
     if isinstance(settings, Pretrained):
         file = settings if isinstance(settings, TfliteFile) else TfliteFile()
         bands_first, error = file.axes == "bands-first", file.row == "error"
-        net = Network(network, threads=threads, where=where, several_outputs=True)
+        net = Network(network, engine=engine, where=where, several_outputs=True)
         return Embedding(net, frames, bands, bands_first=bands_first, error=error, where=where)
     density = isinstance(settings, InterpolationDensity)
-    return Interpolation(Network(network, threads=threads, where=where), frames, bands, density=density, where=where)
+    return Interpolation(Network(network, engine=engine, where=where), frames, bands, density=density, where=where)

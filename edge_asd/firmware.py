@@ -152,6 +152,19 @@ class Source(Settings):
     """When it is not to be judged; always judged where left out."""
 
 
+class Delegate(Settings):
+    """Hardware that computes nets instead of the processor, through a TFLite delegate such as Coral's or a GPU's."""
+
+    library: Text
+    """Its shared library: a path relative to the configuration file, or a name alone, such as `libedgetpu.so.1`, for
+    the system's loader to find."""
+    options: dict[Text, str | int | float | bool] = msgspec.field(default_factory=dict)
+    """Options, as the library's own documentation names them, such as `{device: usb}`."""
+    fallback: Literal["cpu", "none"] = "cpu"
+    """What happens where it cannot be loaded, does not take a net, fails, or moves the results: `cpu` lets the
+    processor compute from then on, and says so in the log and in `health`; `none` is an error."""
+
+
 class Log(Settings):
     """What the daemon writes to standard error."""
 
@@ -182,6 +195,8 @@ class Firmware(Settings):
     """The machines this device listens to."""
     threads: Annotated[int, Meta(ge=1, le=16)] = 1
     """Threads of each TFLite interpreter."""
+    delegate: Delegate | None = None
+    """Hardware that computes the nets; the processor where left out."""
     health_interval_s: PositiveFloat = 30.0
     """Seconds between two health messages."""
     state_interval_s: NonNegativeFloat = 10.0

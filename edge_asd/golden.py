@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from edge_asd.bundle import Bundle, arrays_under
 from edge_asd.errors import CheckFailedError, InputError
-from edge_asd.pipeline import Joiner, Judge, Rows
+from edge_asd.interpreter import Engine
+from edge_asd.pipeline import Joiner, Judge, Rows, require_interpreter
 from edge_asd.recipe.graph import Recipe
 
 _PATCHES_KEPT = 64
@@ -47,13 +48,13 @@ def to_pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
 
 
 def compute_stages(
-    recipe: Recipe, arrays: Arrays, networks: Mapping[str, bytes], pcm: NDArray[np.int16], *, threads: int, where: str
+    recipe: Recipe, arrays: Arrays, networks: Mapping[str, bytes], pcm: NDArray[np.int16], *, engine: Engine, where: str
 ) -> dict[str, NDArray[np.float64]]:
     """Return what each stage makes of one horizon of sound, by stage name."""
     samples = pcm.astype(np.float32) / np.float32(_FULL_SCALE)
     _, patches = next(Rows(recipe.without_models(), {}, where=where).process(samples))
     stages = {f"patches/{name}": _few(values).astype(np.float64) for name, values in patches.items()}
-    end, rows = next(Rows(recipe, networks, threads=threads, where=where).process(samples))
+    end, rows = next(Rows(recipe, networks, engine=engine, where=where).process(samples))
     stages |= {f"rows/{name}": values.astype(np.float64) for name, values in rows.items()}
     judge = Judge(recipe, arrays, where=where)
     features = judge.features(rows)
@@ -68,14 +69,15 @@ def _few(patches: NDArray[np.float32]) -> NDArray[np.float32]:
     return patches[: max(1, min(_PATCHES_KEPT, _VALUES_KEPT // patches.shape[1]))]
 
 
-def check(bundle: Bundle, *, threads: int = 1) -> list[Deviation]:
+def check(bundle: Bundle, *, engine: Engine | None = None) -> list[Deviation]:
     """Recompute every golden stage of a bundle on this machine.
 
     Raises
     ------
     InputError
-        When the bundle's golden arrays do not fit its recipe.
+        When the bundle's golden arrays do not fit its recipe, or the interpreter is too old for its nets.
     """
+    require_interpreter(bundle)
     golden = arrays_under(bundle.arrays, "golden")
     pcm = golden.pop("samples", None)
     needed = bundle.recipe.horizon_samples
@@ -84,7 +86,12 @@ def check(bundle: Bundle, *, threads: int = 1) -> list[Deviation]:
             f"{bundle.where}: golden/samples", expected=f"{needed} samples of 16 bits", found="something else"
         )
     found = compute_stages(
-        bundle.recipe, bundle.arrays, bundle.networks, pcm.astype(np.int16), threads=threads, where=bundle.where
+        bundle.recipe,
+        bundle.arrays,
+        bundle.networks,
+        pcm.astype(np.int16),
+        engine=engine or Engine(),
+        where=bundle.where,
     )
     if set(found) != set(golden):
         raise InputError(f"{bundle.where}: golden", expected=f"stages {sorted(found)}", found=f"{sorted(golden)}")
@@ -96,15 +103,23 @@ def check(bundle: Bundle, *, threads: int = 1) -> list[Deviation]:
     ]
 
 
-def require(bundle: Bundle, *, threads: int = 1) -> None:
+def require(bundle: Bundle, *, engine: Engine | None = None) -> None:
     """Run the self-test, and refuse a bundle that does not give its own scores on this machine.
+
+    A delegate that moves a stage is given up, where the processor may stand in and does not.
 
     Raises
     ------
     CheckFailedError
         When a stage deviates by more than its tolerance.
+    InputError
+        As `check`, or when a delegate that nothing may stand in for moves a stage.
     """
-    failed = [deviation for deviation in check(bundle, threads=threads) if not deviation.holds]
+    engine = engine or Engine()
+    failed = [deviation for deviation in check(bundle, engine=engine) if not deviation.holds]
+    if failed and engine.delegated:
+        engine.give_up(bundle.where, f"it moves stage {failed[0].stage} by {failed[0].largest:.3g}")
+        failed = [deviation for deviation in check(bundle, engine=engine) if not deviation.holds]
     if failed:
         worst = failed[0]
         record = next(iter(bundle.manifest.networks.values()), None)

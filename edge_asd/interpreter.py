@@ -6,12 +6,15 @@ An import is no proof: tflite-runtime 2.14 beside numpy 2 imports and fails when
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import importlib
 import importlib.metadata
 import importlib.resources
+import logging
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +29,10 @@ _CANDIDATES = (
     ("tflite_runtime.interpreter", ("tflite-runtime",)),
     ("tensorflow.lite.python.interpreter", ("tensorflow-cpu", "tensorflow")),
 )
+_log = logging.getLogger(__name__)
+
+MOST_THREADS = 16
+"""Most threads of one interpreter: beyond the cores of any board here, they only wait for one another."""
 _PROBE_INPUT = 1.5
 _PROBE_OUTPUT = 3.0
 
@@ -43,6 +50,112 @@ class Runtime(NamedTuple):
     """Version of that distribution."""
     interpreter: type[Any]
     """Class that builds an interpreter."""
+    load_delegate: Callable[..., Any]
+    """Loads a delegate's shared library, given its name and options."""
+
+
+class DelegateLibrary(NamedTuple):
+    """A shared library that computes nets on other hardware, such as Coral's or a GPU's."""
+
+    path: str
+    """Path, or name alone for the system's loader to find."""
+    options: dict[str, str]
+    """Options, as the library defines them."""
+    fallback: bool
+    """Whether the processor computes where the library cannot; otherwise that is an error."""
+
+
+class Engine:
+    """What computes the nets of one bundle: the processor, or a delegate for as long as it does its work.
+
+    A delegate that cannot be loaded, does not take a net, fails while it runs, or moves what it computes is given up
+    for good; the processor computes from there on, unless `fallback` says otherwise.
+
+    Parameters
+    ----------
+    threads
+        Threads of each interpreter, 1–`MOST_THREADS`.
+    delegate
+        What computes instead of the processor.
+
+    Raises
+    ------
+    InputError
+        When there are no threads, or too many.
+    """
+
+    def __init__(self, threads: int = 1, delegate: DelegateLibrary | None = None) -> None:
+        if not 1 <= threads <= MOST_THREADS:
+            raise InputError("threads", expected=f"1–{MOST_THREADS}", found=str(threads))
+        self.threads = threads
+        self.delegate = delegate
+        self.failure: str | None = None
+        """Why the delegate was given up."""
+
+    @property
+    def delegated(self) -> bool:
+        """Whether the delegate computes."""
+        return self.delegate is not None and self.failure is None
+
+    def give_up(self, where: str, reason: str) -> None:
+        """Let the processor compute from now on.
+
+        Parameters
+        ----------
+        where
+            What the delegate failed at, as errors name it.
+        reason
+            What it did, in words.
+
+        Raises
+        ------
+        InputError
+            When the processor is not to stand in.
+        """
+        if self.delegate is None:
+            raise ValueError("there is no delegate to give up")
+        if not self.delegate.fallback:
+            raise InputError(
+                f"{where}: delegate {self.delegate.path}",
+                expected="a delegate that computes this net",
+                found=reason,
+                remedy="mend it, or let the processor stand in with 'fallback: cpu'",
+            )
+        if self.failure is None:
+            self.failure = reason
+            _log.warning("%s: delegate %s given up, the processor computes: %s", where, self.delegate.path, reason)
+
+    def open(self, content: bytes, where: str) -> Any:
+        """Return an interpreter of a TFLite file with its tensors allocated.
+
+        Raises
+        ------
+        InputError
+            When the file cannot be loaded, or the delegate fails and the processor is not to stand in.
+        """
+        if self.delegate is not None and self.failure is None:
+            try:
+                return self._build(content, experimental_delegates=[self._load(self.delegate)])
+            except (ValueError, RuntimeError, OSError) as error:
+                self.give_up(where, _one_line(error))
+        try:
+            return self._build(content)
+        except (ValueError, RuntimeError) as error:
+            raise InputError(
+                where, expected="a net this TFLite interpreter can run", found=_first_line(error)
+            ) from error
+
+    def _build(self, content: bytes, **options: Any) -> Any:
+        interpreter = find_runtime().interpreter(model_content=content, num_threads=self.threads, **options)
+        interpreter.allocate_tensors()
+        return interpreter
+
+    def _load(self, delegate: DelegateLibrary) -> Any:
+        # The interpreter's own loader leaves half an object behind when these fail, which complains when it is dropped.
+        library = ctypes.PyDLL(delegate.path)
+        if not all(hasattr(library, f"tflite_plugin_{verb}_delegate") for verb in ("create", "destroy")):
+            raise OSError(f"{delegate.path} is a library, but no TFLite delegate")
+        return find_runtime().load_delegate(delegate.path, delegate.options)
 
 
 @functools.lru_cache(maxsize=1)
@@ -58,9 +171,9 @@ def find_runtime() -> Runtime:
     for module, distributions in _CANDIDATES:
         try:
             with _silent_standard_error():
-                interpreter = importlib.import_module(module).Interpreter
-                prove(interpreter)
-            return Runtime(*_distribution(distributions), interpreter)
+                imported = importlib.import_module(module)
+                prove(imported.Interpreter)
+            return Runtime(*_distribution(distributions), imported.Interpreter, imported.load_delegate)
         except ModuleNotFoundError as error:
             reasons.append(f"{distributions[0]}: {error.name} is not installed")
         except Exception as error:  # noqa: BLE001 - whatever a foreign build does wrong, the next is tried
@@ -80,10 +193,44 @@ def prove(interpreter: type[Any]) -> None:
         When the result is not the sum.
     """
     content = importlib.resources.files("edge_asd").joinpath("probe.tflite").read_bytes()
-    network = Network(content, interpreter=interpreter)
-    result = float(network(np.full((1, 1), _PROBE_INPUT, np.float32))[0, 0])
+    built = interpreter(model_content=content, num_threads=1)
+    built.allocate_tensors()
+    built.set_tensor(built.get_input_details()[0]["index"], np.full((1, 1), _PROBE_INPUT, np.float32))
+    built.invoke()
+    result = float(built.get_tensor(built.get_output_details()[0]["index"])[0, 0])
     if result != _PROBE_OUTPUT:
         raise RuntimeError(f"its first result is {result}, not {_PROBE_OUTPUT}")
+
+
+def require_runtime(minimum: str, where: str) -> None:
+    """Refuse a net whose operators this machine's interpreter is too old for.
+
+    Parameters
+    ----------
+    minimum
+        Oldest TensorFlow Lite release that has them, such as `2.17.0`; empty where unknown.
+    where
+        How errors name the net.
+
+    Raises
+    ------
+    InputError
+        When the interpreter is older. LiteRT counts its releases anew and began after TensorFlow Lite 2.17: what it
+        lacks is seen when the net is loaded.
+    """
+    runtime = find_runtime()
+    if runtime.name == _CANDIDATES[0][1][0] or _release(runtime.version) >= _release(minimum):
+        return
+    raise InputError(
+        where,
+        expected=f"TensorFlow Lite {minimum} or later",
+        found=f"{runtime.name} {runtime.version}",
+        remedy="export with --quantize float16, or install ai-edge-litert (64-bit)",
+    )
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
 class Network:
@@ -93,12 +240,10 @@ class Network:
     ----------
     content
         The `.tflite` file.
-    threads
-        Threads of the interpreter, at least 1.
+    engine
+        What computes it; one thread of the processor where left out.
     where
         How errors name this net.
-    interpreter
-        Class to build; the machine's own (`find_runtime`) where left out.
     several_outputs
         Whether the net may have more than one output.
 
@@ -110,27 +255,21 @@ class Network:
     """
 
     def __init__(
-        self,
-        content: bytes,
-        *,
-        threads: int = 1,
-        where: str = "network",
-        interpreter: type[Any] | None = None,
-        several_outputs: bool = False,
+        self, content: bytes, *, engine: Engine | None = None, where: str = "network", several_outputs: bool = False
     ) -> None:
-        build = interpreter or find_runtime().interpreter
-        try:
-            self._interpreter = build(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise InputError(
-                where, expected="a net this TFLite interpreter can run", found=_first_line(error)
-            ) from error
+        self._content, self._where, self._several_outputs = content, where, several_outputs
+        self._engine = engine or Engine()
+        self._open()
+
+    def _open(self) -> None:
+        self._interpreter = self._engine.open(self._content, self._where)
+        self._delegated = self._engine.delegated
         details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         for side, tensors in zip(("input", "output"), details, strict=True):
             types = [np.dtype(tensor["dtype"]).name for tensor in tensors]
-            if set(types) != {"float32"} or (len(types) > 1 and not (several_outputs and side == "output")):
-                raise InputError(where, expected=f"one float32 {side}", found=f"{len(types)} ({', '.join(types)})")
+            if set(types) != {"float32"} or (len(types) > 1 and not (self._several_outputs and side == "output")):
+                found = f"{len(types)} ({', '.join(types)})"
+                raise InputError(self._where, expected=f"one float32 {side}", found=found)
         self._read_input = self._interpreter.tensor(details[0][0]["index"])
         self._read_outputs = [self._interpreter.tensor(tensor["index"]) for tensor in details[1]]
         self.input_shape = _shape(details[0][0])
@@ -142,10 +281,23 @@ class Network:
         return self.outputs(values)[0]
 
     def outputs(self, values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Run the net on `values` of `input_shape`; the results are copies of all outputs, of `output_shapes`."""
+        """Run the net on `values` of `input_shape`; the results are copies of all outputs, of `output_shapes`.
+
+        Raises
+        ------
+        InputError
+            When a delegate fails and the processor is not to stand in.
+        """
         # A view of the interpreter's memory must not live while it runs, so views are taken and dropped on one line.
         self._read_input()[...] = values
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            if not self._delegated:
+                raise
+            self._engine.give_up(self._where, _one_line(error))
+            self._open()
+            return self.outputs(values)
         return [read().copy() for read in self._read_outputs]
 
 
@@ -178,3 +330,7 @@ def _distribution(names: tuple[str, ...]) -> tuple[str, str]:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -9,10 +9,11 @@ from edge_asd.bundle import Bundle
 from edge_asd.capture import Block, Capture, Feeds, Gap, SignalFault, SourceAddress, open_capture
 from edge_asd.errors import CaptureError, EdgeAsdError, InputError
 from edge_asd.firmware import Source
+from edge_asd.interpreter import Engine
 from edge_asd.judgement import Audience, Judgement
 from edge_asd.pipeline import Pipeline
 from edge_asd.publish import SourceHealth
-from edge_asd.publish.payloads import Microphone
+from edge_asd.publish.payloads import DelegateHealth, Microphone
 from edge_asd.scoring import too_short
 
 _log = logging.getLogger(__name__)
@@ -35,8 +36,8 @@ class Listener(threading.Thread):
         What judges it; its self-test has passed.
     audience
         Whom to tell.
-    threads
-        Threads of each interpreter.
+    engine
+        What computes the bundle's nets; one thread of the processor where left out.
     feeds
         Microphones that other sources may listen to as well.
     """
@@ -48,13 +49,14 @@ class Listener(threading.Thread):
         bundle: Bundle,
         audience: Audience,
         *,
-        threads: int = 1,
+        engine: Engine | None = None,
         feeds: Feeds | None = None,
     ) -> None:
         super().__init__(name=f"listener-{source.name}", daemon=True)
         self._source, self._address = source, address
         self._recipe = bundle.recipe
-        self._pipeline = Pipeline(bundle, threads=threads)
+        self._engine = engine or Engine()
+        self._pipeline = Pipeline(bundle, engine=self._engine)
         self.judgement = Judgement(source, bundle, audience)
         """What is told; commands go there."""
         self._feeds = feeds
@@ -82,7 +84,10 @@ class Listener(threading.Thread):
     def health(self) -> SourceHealth:
         """Return how this source fares."""
         return SourceHealth(
-            microphone=self.judgement.microphone, frames_dropped=self._dropped, windows_scored=self._scored
+            microphone=self.judgement.microphone,
+            frames_dropped=self._dropped,
+            windows_scored=self._scored,
+            delegate=_delegate_health(self._engine),
         )
 
     def _listen(self) -> None:
@@ -152,3 +157,9 @@ class Listener(threading.Thread):
 
     def _seconds(self) -> float:
         return self._heard / self._recipe.sample_rate
+
+
+def _delegate_health(engine: Engine) -> DelegateHealth | None:
+    if engine.delegate is None:
+        return None
+    return DelegateHealth(library=engine.delegate.path, active=engine.delegated, failure=engine.failure)

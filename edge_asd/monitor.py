@@ -18,7 +18,7 @@ from edge_asd.bundle import Bundle, read_bundle
 from edge_asd.capture import Feeds, Files, Microphone, Need, SourceAddress, parse_source
 from edge_asd.configuration import read_secret, redacted, resolve_path
 from edge_asd.firmware import Firmware, Spool
-from edge_asd.interpreter import find_runtime
+from edge_asd.interpreter import DelegateLibrary, Engine, find_runtime
 from edge_asd.listener import Listener
 from edge_asd.publish import BundleReference, Health, Info, Publisher, SourceInfo
 from edge_asd.publish.clock import rfc3339
@@ -57,7 +57,8 @@ def monitor(firmware: Firmware, where: Path, *, once: bool = False) -> int:
         When a bundle, a secret or a source cannot be used; nothing has been published then.
     """
     started = time.monotonic()
-    bundles = {source.name: _load(firmware, where, source.bundle) for source in firmware.sources}
+    engines = {source.name: _engine(firmware, where) for source in firmware.sources}
+    bundles = {source.name: _load(where, source.bundle, engines[source.name]) for source in firmware.sources}
     addresses = {source.name: parse_source(source.source, base=where.parent) for source in firmware.sources}
     for address in addresses.values():
         if isinstance(address, Files):
@@ -79,7 +80,12 @@ def monitor(firmware: Firmware, where: Path, *, once: bool = False) -> int:
         feeds = _feeds(firmware, addresses, bundles)
         listeners = [
             Listener(
-                source, addresses[source.name], bundles[source.name], publisher, threads=firmware.threads, feeds=feeds
+                source,
+                addresses[source.name],
+                bundles[source.name],
+                publisher,
+                engine=engines[source.name],
+                feeds=feeds,
             )
             for source in firmware.sources
         ]
@@ -98,9 +104,9 @@ def _outbox(spool: Spool) -> Outbox:
     return Outbox(None if path is None else lambda: SpoolFile(Path(path), spool.max_bytes, spool.max_age_s))
 
 
-def _load(firmware: Firmware, where: Path, name: str) -> Bundle:
+def _load(where: Path, name: str, engine: Engine) -> Bundle:
     bundle = read_bundle(resolve_path(name, where))
-    golden.require(bundle, threads=firmware.threads)
+    golden.require(bundle, engine=engine)
     return bundle
 
 
@@ -110,6 +116,16 @@ def _feeds(firmware: Firmware, addresses: dict[str, SourceAddress], bundles: dic
         for source in firmware.sources
         if isinstance(address := addresses[source.name], Microphone)
     )
+
+
+def _engine(firmware: Firmware, where: Path) -> Engine:
+    chosen = firmware.delegate
+    if chosen is None:
+        return Engine(firmware.threads)
+    # A name alone is for the system's loader to find.
+    path = str(resolve_path(chosen.library, where)) if "/" in chosen.library else chosen.library
+    options = {name: str(value) for name, value in chosen.options.items()}
+    return Engine(firmware.threads, DelegateLibrary(path, options, fallback=chosen.fallback == "cpu"))
 
 
 def _watch(

@@ -21,6 +21,7 @@ from edge_asd.embedding import build_embedder
 from edge_asd.errors import InputError
 from edge_asd.features import SegmentFrontEnd, StreamFrontEnd, build_front_end
 from edge_asd.frames import Framer, History
+from edge_asd.interpreter import Engine, require_runtime
 from edge_asd.pooling import aggregate, pool
 from edge_asd.recipe.front_ends import FrontEnd
 from edge_asd.recipe.graph import Branch, Part, Recipe
@@ -57,8 +58,9 @@ class Pipeline:
         When an array or a net of the bundle does not fit its recipe.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
-        self._rows = Rows(bundle.recipe, bundle.networks, threads=threads, where=bundle.where)
+    def __init__(self, bundle: Bundle, *, engine: Engine | None = None) -> None:
+        require_interpreter(bundle)
+        self._rows = Rows(bundle.recipe, bundle.networks, engine=engine, where=bundle.where)
         self._judge = Judge(bundle.recipe, bundle.arrays, where=bundle.where)
         self._joiner = Joiner(bundle.recipe, bundle.arrays, where=bundle.where)
 
@@ -76,6 +78,12 @@ class Pipeline:
         self._rows.reset()
 
 
+def require_interpreter(bundle: Bundle) -> None:
+    """Refuse a bundle with nets that this machine's interpreter is too old for; an InputError names what is needed."""
+    for name, record in bundle.manifest.networks.items():
+        require_runtime(record.minimum_runtime, f"{bundle.where}: branches.{name}")
+
+
 class Rows:
     """Sound → the rows of every branch, one set for each decision.
 
@@ -88,16 +96,18 @@ class Rows:
         What to compute.
     networks
         TFLite files by `branches/NAME`.
-    threads
-        Threads of each interpreter.
+    engine
+        What computes the nets; one thread of the processor where left out.
     where
         How errors name the bundle.
     """
 
-    def __init__(self, recipe: Recipe, networks: Mapping[str, bytes], *, threads: int = 1, where: str) -> None:
+    def __init__(
+        self, recipe: Recipe, networks: Mapping[str, bytes], *, engine: Engine | None = None, where: str
+    ) -> None:
         self._horizon, self._hop = recipe.horizon_samples, recipe.hop_samples
         self._streams = [
-            FrontStream(branches[0][1].front_end, dict(branches), recipe, networks, threads, where)
+            FrontStream(branches[0][1].front_end, dict(branches), recipe, networks, engine or Engine(), where)
             for branches in _sharing_a_front_end(recipe)
         ]
         self._end = 0
@@ -149,7 +159,7 @@ class FrontStream:
         branches: Mapping[str, Branch],
         recipe: Recipe,
         networks: Mapping[str, bytes],
-        threads: int,
+        engine: Engine,
         where: str,
     ) -> None:
         self._front_end = front_end = build_front_end(settings, recipe.sample_rate)
@@ -162,7 +172,7 @@ class FrontStream:
         self._branches: dict[str, PatchStream] = {}
         for name, branch in branches.items():
             network = networks.get(f"branches/{name}")
-            self._branches[name] = PatchStream(branch, front_end, frames, network, threads, f"{where}: branches.{name}")
+            self._branches[name] = PatchStream(branch, front_end, frames, network, engine, f"{where}: branches.{name}")
 
     def process(self, samples: NDArray[np.float32]) -> None:
         """Take samples, and pass on what they complete."""
@@ -203,7 +213,7 @@ class PatchStream:
         front_end: StreamFrontEnd | SegmentFrontEnd,
         frames: int,
         network: bytes | None,
-        threads: int,
+        engine: Engine,
         where: str,
     ) -> None:
         bands = front_end.n_features
@@ -219,7 +229,7 @@ class PatchStream:
                 remedy="lengthen horizon.seconds",
             )
         self._remove_level = branch.patch.level == "remove"
-        self._embedder = build_embedder(branch.model, network, frames=length, bands=bands, threads=threads, where=where)
+        self._embedder = build_embedder(branch.model, network, frames=length, bands=bands, engine=engine, where=where)
         self._history = History(self._count, row_shape=(self._embedder.n_features,))
 
     def process(self, features: NDArray[np.float32]) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from edge_asd.audio import read_recording
 from edge_asd.bundle import Bundle
 from edge_asd.errors import InputError
+from edge_asd.interpreter import Engine
 from edge_asd.pipeline import Pipeline
 from edge_asd.recipe.graph import Recipe
 
@@ -35,10 +36,10 @@ class RecordingScore(msgspec.Struct, frozen=True, kw_only=True):
 class Scorer:
     """Judges recordings, one after another, with one bundle."""
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, *, engine: Engine | None = None) -> None:
         self._recipe = bundle.recipe
         self._threshold = bundle.manifest.calibration.threshold
-        self._pipeline = Pipeline(bundle, threads=threads)
+        self._pipeline = Pipeline(bundle, engine=engine)
 
     def score(self, path: Path) -> RecordingScore:
         """Judge one recording.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edge_asd import golden
 from edge_asd.bundle import SCHEMA, Bundle, Calibration, Manifest, Training, write_bundle
 from edge_asd.configuration import parse
+from edge_asd.interpreter import Engine
 from edge_asd.pipeline import Rows
 from edge_asd.pooling import pool
 from edge_asd.recipe.graph import Recipe
@@ -61,12 +62,13 @@ def write_handmade(path: Path) -> Bundle:
         arrays[f"parts/{part}/tail/scores"] = np.array([0.0, 2.0 * pooled.shape[1], 4.0 * pooled.shape[1]])
         arrays[f"parts/{part}/tail/log_probabilities"] = np.log([1.0, 0.1, 0.01])
     pcm = golden.to_pcm(hum(2, 1))
-    stages = golden.compute_stages(graph, arrays, {}, pcm, threads=1, where="handmade")
+    stages = golden.compute_stages(graph, arrays, {}, pcm, engine=Engine(), where="handmade")
     arrays |= {"golden/samples": pcm, **{f"golden/{name}": values for name, values in stages.items()}}
-    return write_bundle(path, _manifest(graph), arrays, {})
+    return write_bundle(path, manifest(graph), arrays, {})
 
 
-def _manifest(graph: Recipe) -> Manifest:
+def manifest(graph: Recipe) -> Manifest:
+    """Return a manifest that says who made it, of whatever recipe."""
     return Manifest(
         schema=SCHEMA,
         recipe=graph,

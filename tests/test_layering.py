@@ -45,9 +45,9 @@ LAYERS = {
     "publish": "errors files firmware ulid",
     # What joins them.
     "bundle": "errors files recipe settings",
-    "pipeline": "bundle detector embedding errors features frames pooling recipe tail transform",
-    "golden": "bundle errors pipeline recipe",
-    "scoring": "audio bundle errors pipeline recipe",
+    "pipeline": "bundle detector embedding errors features frames interpreter pooling recipe tail transform",
+    "golden": "bundle errors interpreter pipeline recipe",
+    "scoring": "audio bundle errors interpreter pipeline recipe",
     # What a person writes and reads.
     "configuration": "errors files firmware recipe",
     "configuration.check": "bundle capture configuration errors firmware publish recipe",
@@ -55,14 +55,14 @@ LAYERS = {
     "schema": "configuration errors files",
     # The daemon.
     "judgement": "bundle decision firmware publish schedule",
-    "listener": "bundle capture errors firmware judgement pipeline publish scoring",
+    "listener": "bundle capture errors firmware interpreter judgement pipeline publish scoring",
     "monitor": "audio bundle capture configuration firmware golden interpreter listener publish version vitals",
     # The command line, which imports each command only when it is called.
     "commands.config": "configuration.check",
     "commands.devices": "microphones",
     "commands.monitor": "configuration errors firmware monitor",
     "commands.recipes": "recipe.shipped",
-    "commands.score": "audio bundle errors scoring",
+    "commands.score": "audio bundle errors interpreter scoring",
     "commands.verify": "bundle golden interpreter",
     "commands": "",
     "cli": "errors version",

@@ -13,6 +13,7 @@ import msgspec
 from edge_asd.audio import find_recordings
 from edge_asd.bundle import read_bundle
 from edge_asd.errors import InputError
+from edge_asd.interpreter import Engine
 from edge_asd.scoring import RecordingScore, Scorer
 
 EXAMPLE = """\
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a line for each recording; 2 where one could not be judged."""
-    scorer = Scorer(read_bundle(arguments.bundle), threads=arguments.threads)
+    scorer = Scorer(read_bundle(arguments.bundle), engine=Engine(arguments.threads))
     faults: list[InputError] = []
     _WRITERS[arguments.format](_scores(scorer, arguments.recordings, faults))
     return 2 if faults else 0

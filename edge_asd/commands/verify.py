@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_asd import golden
 from edge_asd.bundle import read_bundle
-from edge_asd.interpreter import find_runtime
+from edge_asd.interpreter import Engine, find_runtime
 
 EXAMPLE = """\
   edge-asd verify pump.easd
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print every stage's deviation; 1 where one is beyond its tolerance."""
     bundle = read_bundle(arguments.bundle)
-    deviations = golden.check(bundle, threads=arguments.threads)
+    deviations = golden.check(bundle, engine=Engine(arguments.threads))
     width = max(len(deviation.stage) for deviation in deviations)
     print(f"bundle      {bundle.sha256}")
     print(f"recipe      {bundle.recipe.name}")
@@ -37,5 +37,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{deviation.stage:<{width}}  {figures}  {verdict}")
     worst = max(deviations, key=lambda deviation: deviation.largest)
     print(f"largest deviation {worst.largest:.3g} ({worst.stage})")
-    golden.require(bundle, threads=arguments.threads)
+    golden.require(bundle, engine=Engine(arguments.threads))
     return 0

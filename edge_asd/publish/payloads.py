@@ -92,6 +92,17 @@ class Info(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-asd
     """The configuration in force, without its secrets."""
 
 
+class DelegateHealth(Record, frozen=True, kw_only=True):
+    """Whether the hardware that was to compute a source's nets does so."""
+
+    library: str
+    """Shared library of the delegate."""
+    active: bool
+    """Whether it computes; otherwise the processor does."""
+    failure: str | None
+    """Why it was given up; null while it is active."""
+
+
 class SourceHealth(Record, frozen=True, kw_only=True):
     """How one source fares."""
 
@@ -101,6 +112,8 @@ class SourceHealth(Record, frozen=True, kw_only=True):
     """Audio frames (one sample of every channel) lost since the start."""
     windows_scored: Count
     """Decision horizons scored since the start."""
+    delegate: DelegateHealth | None = None
+    """Hardware that was to compute its nets; null where none is configured."""
 
 
 class Spool(Record, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 from edge_asd import golden
 from edge_asd.audio import find_recordings, read_recording
 from edge_asd.bundle import SCHEMA, Bundle, Manifest, Quality, Training, write_bundle
+from edge_asd.interpreter import Engine
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.models import Trained
 from edge_asd.scoring import Scorer
@@ -139,7 +140,7 @@ def _golden(
     # The most ordinary stretch: what it scores is furthest from any edge.
     ordinary = int(np.argsort(calibrated.record.held_out)[len(calibrated.record.held_out) // 2])
     pcm = golden.to_pcm(_samples(recipe, material, ordinary))
-    stages = golden.compute_stages(recipe, arrays, networks, pcm, threads=1, where=recipe.name)
+    stages = golden.compute_stages(recipe, arrays, networks, pcm, engine=Engine(), where=recipe.name)
     return {"golden/samples": pcm, **{f"golden/{stage}": values for stage, values in stages.items()}}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd.embedding import Embedder, build_embedder, split_middle
+from edge_asd.interpreter import Engine
 from edge_asd.pipeline import Judge, RowSet, side_by_side
 from edge_asd.pooling import pool
 from edge_asd.recipe.graph import Branch, Recipe
@@ -140,7 +141,7 @@ class Embedders:
             _, frames, bands = patches.shape
             network = self._networks[f"branches/{name}"]
             self._built[name] = build_embedder(
-                branch.model, network, frames=frames, bands=bands, threads=1, where=f"branches.{name}"
+                branch.model, network, frames=frames, bands=bands, engine=Engine(), where=f"branches.{name}"
             )
         return self._built[name].process(patches)
 

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import importlib.resources
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge_asd import interpreter
+from edge_asd import golden, interpreter
 from edge_asd.errors import InputError
 from edge_asd.interpreter import InterpreterMissingError, Network, find_runtime
+from edge_asd.pipeline import Pipeline
+from tests.interpolating import write_interpolating
 
 PROBE = importlib.resources.files("edge_asd").joinpath("probe.tflite").read_bytes()
 
@@ -77,3 +80,41 @@ def test_nothing_is_written_on_standard_error(capfd: pytest.CaptureFixture[str])
     find_runtime()
     Network(PROBE)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "minimum", "holds"),
+    [
+        ("tflite-runtime", "2.14.0", "2.17.0", False),
+        ("tflite-runtime", "2.14.0", "2.14.0", True),
+        ("tflite-runtime", "2.14.0", "1.14.0", True),
+        ("tflite-runtime", "2.14.0", "", True),
+        ("tensorflow", "2.9.3", "2.11.0", False),
+        ("tensorflow-cpu", "2.21.0", "2.17.0", True),
+        # LiteRT began after TensorFlow Lite 2.17, with a count of its own.
+        ("ai-edge-litert", "1.0.1", "2.17.0", True),
+    ],
+)
+def test_a_net_that_is_too_new_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, version: str, minimum: str, holds: bool
+) -> None:
+    bundle = write_interpolating(tmp_path / "net.easd", minimum_runtime=minimum)
+    runtime = find_runtime()._replace(name=name, version=version)
+    monkeypatch.setattr(interpreter, "find_runtime", lambda: runtime)
+    if holds:
+        Pipeline(bundle)
+        golden.require(bundle)
+        return
+    for use in (Pipeline, golden.check):
+        with pytest.raises(InputError) as caught:
+            use(bundle)
+        assert str(caught.value) == (
+            f"{bundle.where}: branches.surprise: expected TensorFlow Lite {minimum} or later, found {name} {version}; "
+            "export with --quantize float16, or install ai-edge-litert (64-bit)"
+        )
+
+
+@pytest.mark.parametrize("minimum", ["new", "2", "2.14\n", "2.14.0.0.0"])
+def test_a_minimum_that_is_no_version_is_refused(tmp_path: Path, minimum: str) -> None:
+    with pytest.raises(InputError, match="minimum_runtime"):
+        write_interpolating(tmp_path / "net.easd", minimum_runtime=minimum)
