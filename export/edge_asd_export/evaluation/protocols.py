@@ -156,13 +156,14 @@ PROTOCOLS: dict[str, Protocol] = {
 """Every protocol by its name."""
 
 
-def lacks(unit: UnitName, divided: Divided, rule: Rule) -> LeftOut | None:
-    """Return why a unit cannot be evaluated; None where it can."""
+def lacks(unit: UnitName, clips: Sequence[Clip], divided: Divided, rule: Rule) -> LeftOut | None:
+    """Return why a unit of these clips, divided so, cannot be evaluated; None where it can."""
     labels = {clip.label for clip in divided.test}
     if not divided.train:
         return LeftOut(str(unit), "no normal recording to train on")
     if not divided.test:
-        return LeftOut(str(unit), "no recording to test with")
+        published = any(clip.split for clip in clips)
+        return LeftOut(str(unit), f"no {'' if published else 'anomalous '}recording to test with")
     if labels == {None}:
         return None
     for label in ("normal", "anomalous"):

@@ -1,0 +1,165 @@
+"""The files that this field's evaluators read, box plots, and a JSON file of everything."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from edge_asd.files import write_atomically
+from edge_asd.version import __version__
+from edge_asd_export.evaluation.datasets import UnitName
+from edge_asd_export.evaluation.jobs import FIELD_RULE
+from edge_asd_export.evaluation.running import Outcome
+from edge_asd_export.evaluation.summary import Measured, Summary, overall
+
+SCHEMA = "edge-asd/evaluation/1"
+"""Schema of `results.json`."""
+
+
+def write_all(outcome: Outcome, summary: Summary, table: str) -> list[Path]:
+    """Write table, JSON, CSV files and plots into the output folder; return what was written."""
+    output = outcome.request.output
+    written = [_write(output / "table.md", table.encode("utf-8", "surrogateescape"))]
+    written.append(_write(output / "results.json", _everything(outcome, summary)))
+    for recipe in outcome.request.recipes:
+        for seed in range(outcome.request.seeds):
+            chosen = [
+                each for each in summary.measured if (each.result.recipe, each.result.seed) == (recipe.name, seed)
+            ]
+            if chosen:
+                written += write_csv(output / recipe.name / f"seed-{seed}", chosen, outcome.request.protocol.layout)
+    return written + write_plots(output, summary)
+
+
+def write_csv(folder: Path, measured: Sequence[Measured], layout: str) -> list[Path]:
+    """Write the result files of one recipe and seed.
+
+    - `anomaly_score_<machine>_section_<NN>_test.csv` and `decision_result_<machine>_section_<NN>_test.csv` from DCASE
+      2021 on, `anomaly_score_<machine>_id_<NN>.csv` and `decision_result_<machine>_id_<NN>.csv` elsewhere: without a
+      header, a line of file name and value for each test recording. A decision is 1 from the field's threshold on,
+      else 0.
+    - `result.csv` where figures are by id: each machine's name, `id,AUC,pAUC`, a line for each id, and `Average`.
+
+    A data set of several signal-to-noise ratios gets a folder for each.
+    """
+    written: list[Path] = []
+    ending = "_test" if layout == "dcase2021" else ""
+    ratios = list(dict.fromkeys(each.result.unit.snr_db for each in measured))
+    for snr_db in ratios:
+        inside = folder if snr_db is None else folder / f"{snr_db}_dB"
+        chosen = [each for each in measured if each.result.unit.snr_db == snr_db]
+        for each in chosen:
+            name = _file_name(each.result.unit) + ending
+            scores = [(Path(clip.path).name, clip.score) for clip in each.result.scores]
+            verdicts = [(path, int(score >= each.result.field_threshold)) for path, score in scores]
+            written.append(_write_rows(inside / f"anomaly_score_{name}.csv", scores))
+            written.append(_write_rows(inside / f"decision_result_{name}.csv", verdicts))
+        if layout != "dcase2021":
+            written.append(_write_rows(inside / "result.csv", _result_rows(chosen)))
+    return written
+
+
+def write_plots(output: Path, summary: Summary) -> list[Path]:
+    """Write a box plot of AUC over units and seeds for each machine: a box for each recipe, a panel for each ratio."""
+    labelled = [each for each in summary.measured if each.device]
+    machines = list(dict.fromkeys(each.result.unit.machine for each in labelled))
+    return [
+        _write_boxes(output, machine, [e for e in labelled if e.result.unit.machine == machine]) for machine in machines
+    ]
+
+
+def _write_boxes(output: Path, machine: str, measured: Sequence[Measured]) -> Path:
+    import matplotlib.figure  # noqa: PLC0415 - takes a second
+
+    ratios = list(dict.fromkeys(each.result.unit.snr_db for each in measured))
+    recipes = list(dict.fromkeys(each.result.recipe for each in measured))
+    figure = matplotlib.figure.Figure(figsize=(1.5 + (1 + 0.6 * len(recipes)) * len(ratios), 4.5), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(1, len(ratios), sharey=True, squeeze=True))
+    for panel, snr_db in zip(panels, ratios, strict=True):
+        values = [
+            [auc for e in measured if (e.result.recipe, e.result.unit.snr_db) == (recipe, snr_db) for auc in _aucs(e)]
+            for recipe in recipes
+        ]
+        panel.boxplot(values, tick_labels=recipes)
+        panel.tick_params(axis="x", labelrotation=90)
+        panel.axhline(0.5, color="grey", linewidth=0.8, linestyle=":")
+        panel.set_title(machine if snr_db is None else f"{machine}, {snr_db} dB")
+        panel.set_ylim(-0.02, 1.02)
+    panels[0].set_ylabel("AUC over units and seeds")
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    return _write(output / f"boxes_{machine.replace('/', '_')}.png", content.getvalue())
+
+
+def _aucs(measured: Measured) -> list[float]:
+    return [value for name, value in measured.device.items() if name.startswith("AUC")]
+
+
+def _file_name(unit: UnitName) -> str:
+    return "_".join([unit.machine.replace("/", "_"), *([unit.name] if unit.name else [])])
+
+
+def _result_rows(measured: Sequence[Measured]) -> list[list[object]]:
+    rows: list[list[object]] = []
+    for machine in dict.fromkeys(each.result.unit.machine for each in measured):
+        values = {
+            each.result.unit.name.removeprefix("id_"): (each.device["AUC"], each.device["pAUC"])
+            for each in measured
+            if each.result.unit.machine == machine and each.device
+        }
+        if values:
+            rows += [[machine], ["id", "AUC", "pAUC"], *([name, *pair] for name, pair in values.items())]
+            rows += [["Average", *np.mean(list(values.values()), axis=0).tolist()], []]
+    return rows
+
+
+def _everything(outcome: Outcome, summary: Summary) -> bytes:
+    request = outcome.request
+    content: dict[str, Any] = {
+        "schema": SCHEMA,
+        "version": __version__,
+        "dataset": str(request.root),
+        "protocol": request.protocol.name,
+        "seeds": request.seeds,
+        "test_recordings_per_class": request.per_class,
+        "field_threshold": FIELD_RULE,
+        "ranking": [
+            {"recipe": t.recipe, "AUC": overall(t, "AUC"), "pAUC": overall(t, "pAUC"), "bundle_bytes": t.bundle_bytes}
+            for t in summary.tables
+        ],
+        "tables": summary.tables,
+        "left_out": [item._asdict() for item in [*outcome.left_out, *summary.left_out]],
+        "notes": outcome.notes,
+        "results": [_result(each) for each in summary.measured],
+        "recipes": request.recipes,
+    }
+    return msgspec.json.format(msgspec.json.encode(content), indent=1)
+
+
+def _result(measured: Measured) -> dict[str, Any]:
+    return {
+        **msgspec.to_builtins(measured.result),
+        "unit": measured.result.unit._asdict(),
+        "figures": measured.device,
+        "reference_figures": measured.reference,
+        "deviation": measured.deviation,
+        "decisions": measured.decisions._asdict() if measured.decisions else None,
+    }
+
+
+def _write_rows(path: Path, rows: Iterable[Sequence[object]]) -> Path:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return _write(path, text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, content)
+    return path

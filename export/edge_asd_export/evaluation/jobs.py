@@ -1,0 +1,162 @@
+"""One unit, one recipe, one seed: trains a bundle, judges test recordings with it as the device does, keeps the result.
+
+A result is kept under a hash of all that it depends on, in one atomic step: a run that was killed finds what it had
+finished, and no result outlives a change of recording, recipe or seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from edge_asd.bundle import Bundle
+from edge_asd.errors import EdgeAsdError
+from edge_asd.files import write_atomically
+from edge_asd.recipe.graph import Recipe, Threshold
+from edge_asd.version import __version__
+from edge_asd_export.calibration import find_threshold
+from edge_asd_export.evaluation.datasets import Clip, Domain, LeftOut, UnitName, shown
+from edge_asd_export.evaluation.inspection import Heard
+from edge_asd_export.evaluation.judging import DeviceJudge, reference_scores
+from edge_asd_export.exporter import export
+from edge_asd_export.labels import Label
+
+FIELD_RULE = Threshold(rule="gamma", false_alarm_probability=0.1)
+"""The threshold of the field's decision files: the 90th percentile of a gamma distribution of normal scores."""
+
+
+class Job(NamedTuple):
+    """What one worker does at a time."""
+
+    unit: UnitName
+    recipe: Recipe
+    seed: int
+    root: Path
+    """The data set's folder."""
+    train: list[Clip]
+    test: list[Clip]
+    key: str
+    """Hash of all that the result depends on."""
+
+
+class ClipScore(msgspec.Struct, frozen=True):
+    """What a test recording scored."""
+
+    path: str
+    """The recording, below the data set's folder."""
+    label: Label | None
+    domain: Domain | None
+    score: float
+    """By the bundle, as the device judges it."""
+    reference: float
+    """By the same recipe with its nets in float32, whole recordings at a time."""
+
+
+class UnitResult(msgspec.Struct, frozen=True):
+    """What came of a job."""
+
+    unit: UnitName
+    recipe: str
+    seed: int
+    trained_on: int
+    """Recordings."""
+    scores: list[ClipScore] = []
+    threshold: float = 0.0
+    """The bundle's own."""
+    field_threshold: float = 0.0
+    """By the field's rule, on the scores of held-out training recordings."""
+    bundle_bytes: int = 0
+    bundle_sha256: str = ""
+    nets: dict[str, str] = {}
+    """How each net is stored, by branch."""
+    seconds: float = 0.0
+    """Time that it took."""
+    left_out: list[LeftOut] = []
+    """Test recordings that could not be judged."""
+    fault: str = ""
+    """Why there are no scores; nothing where there are."""
+
+
+def job_key(recipe: Recipe, seed: int, train: Sequence[Clip], test: Sequence[Clip], heard: Mapping[Path, Heard]) -> str:
+    """Return the hash of recordings, labels, recipe, seed and version."""
+
+    def listing(clips: Sequence[Clip]) -> list[tuple[object, ...]]:
+        return [(heard[clip.path].sha256, clip.path.name, clip.label, clip.domain) for clip in clips]
+
+    content = [__version__, msgspec.to_builtins(recipe), seed, listing(train), listing(test)]
+    return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+
+
+def find_result(folder: Path, key: str) -> UnitResult | None:
+    """Return a kept result; None where there is none, or it cannot be read."""
+    try:
+        return msgspec.json.decode((folder / f"{key}.json").read_bytes(), type=UnitResult)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def run(job: Job, folder: Path) -> UnitResult:
+    """Do a job and keep its result in `folder`; what is the matter with the recordings becomes the result's `fault`.
+
+    Each job computes on one thread, so that its result does not depend on how many run beside it.
+    """
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, "1")
+    begin = time.monotonic()
+    with threadpool_limits(limits=1), tempfile.TemporaryDirectory(prefix="edge-asd-") as temporary:
+        try:
+            result = _evaluate(job, Path(temporary) / "unit.easd")
+        except EdgeAsdError as error:
+            return UnitResult(job.unit, job.recipe.name, job.seed, len(job.train), fault=str(error))
+    result = msgspec.structs.replace(result, seconds=time.monotonic() - begin)
+    write_atomically(folder / f"{job.key}.json", msgspec.json.encode(result))
+    return result
+
+
+def _evaluate(job: Job, output: Path) -> UnitResult:
+    exported = export([clip.path for clip in job.train], job.recipe, output, seed=job.seed)
+    bundle = exported.bundle
+    scores, left_out = _judge(job, bundle)
+    held_out = np.array(bundle.manifest.calibration.held_out)
+    field_recipe = msgspec.structs.replace(bundle.recipe, threshold=FIELD_RULE)
+    return UnitResult(
+        unit=job.unit,
+        recipe=job.recipe.name,
+        seed=job.seed,
+        trained_on=len(job.train),
+        scores=scores,
+        threshold=bundle.manifest.calibration.threshold,
+        field_threshold=find_threshold(field_recipe, held_out)[0],
+        bundle_bytes=output.stat().st_size,
+        bundle_sha256=bundle.sha256,
+        nets={name: network.quantization for name, network in bundle.manifest.networks.items()},
+        left_out=left_out,
+    )
+
+
+def _judge(job: Job, bundle: Bundle) -> tuple[list[ClipScore], list[LeftOut]]:
+    judge = DeviceJudge(bundle)
+    judged: dict[Path, float] = {}
+    left_out: list[LeftOut] = []
+    for clip in job.test:
+        try:
+            judged[clip.path] = judge.score(clip.path)
+        except EdgeAsdError as error:
+            left_out.append(LeftOut(shown(clip.path, job.root), str(error)))
+    train = [clip.path for clip in job.train]
+    reference = reference_scores(bundle, train, list(judged), seed=job.seed)
+    scores = [
+        ClipScore(shown(clip.path, job.root), clip.label, clip.domain, judged[clip.path], reference[clip.path])
+        for clip in job.test
+        if clip.path in judged
+    ]
+    return scores, left_out

@@ -1,0 +1,190 @@
+"""A data set, recipes and a protocol → every unit's results: plans the jobs, skips what is done, runs the rest."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import joblib
+
+from edge_asd.errors import EdgeAsdError, InputError
+from edge_asd.recipe.graph import Recipe
+from edge_asd_export.evaluation.datasets import Clip, DataSet, LeftOut, UnitName, read_dataset
+from edge_asd_export.evaluation.inspection import Heard, listen, screen, too_short
+from edge_asd_export.evaluation.jobs import Job, UnitResult, find_result, job_key, run
+from edge_asd_export.evaluation.protocols import Divided, Protocol, lacks
+from edge_asd_export.progress import Reporter
+
+
+class Request(NamedTuple):
+    """What is to be evaluated."""
+
+    root: Path
+    """The data set."""
+    recipes: list[Recipe]
+    protocol: Protocol
+    seeds: int
+    """How many; they are 0, 1, …."""
+    per_class: int | None
+    """Test recordings of either class; the protocol's own number where left out."""
+    output: Path
+    """Folder of all results, in which `units/` makes the run resumable."""
+    jobs: int
+    """Processes at a time."""
+    cluster: str | None
+    """Address of a Dask scheduler; on this machine where left out."""
+
+
+class Plan(NamedTuple):
+    """What will be done, and what will not."""
+
+    jobs: list[Job]
+    left_out: list[LeftOut]
+    notes: list[str]
+    """Where the data set falls short of the protocol, but nothing is left out."""
+
+
+class Outcome(NamedTuple):
+    """All results of a run."""
+
+    request: Request
+    results: list[UnitResult]
+    """In the order of the plan; each has scores."""
+    left_out: list[LeftOut]
+    notes: list[str]
+    resumed: int
+    """Results that were there already."""
+
+
+def evaluate(request: Request, reporter: Reporter) -> Outcome:
+    """Evaluate recipes on a data set.
+
+    Raises
+    ------
+    InputError
+        When the data set cannot be read or has another layout, recipes share a name, or nothing can be evaluated.
+    """
+    _check_names(request.recipes)
+    data = read_dataset(request.root, request.protocol.layout)
+    units = request.output / "units"
+    _make_folder(units)
+    paths = [clip.path for clips in data.units.values() for clip in clips]
+    heard = listen(paths, request.output / "recordings.json", jobs=request.jobs, reporter=reporter)
+    plan = make_plan(request, data, heard)
+    done = {job.key: found for job in plan.jobs if (found := find_result(units, job.key))}
+    waiting = [job for job in plan.jobs if job.key not in done]
+    with _backend(request):
+        parallel = joblib.Parallel(n_jobs=request.jobs, return_as="generator")
+        finished = parallel(joblib.delayed(run)(job, units.absolute()) for job in waiting)
+        results = {
+            job.key: result
+            for job, result in zip(waiting, reporter.track(finished, "evaluating", len(waiting)), strict=True)
+        }
+    every = [{**done, **results}[job.key] for job in plan.jobs]
+    return _outcome(request, plan, every, len(done))
+
+
+def make_plan(request: Request, data: DataSet, heard: dict[Path, Heard]) -> Plan:
+    """Divide every unit for every seed, and say what cannot be evaluated.
+
+    Raises
+    ------
+    InputError
+        When no unit can be evaluated.
+    """
+    screened = screen(data.units, heard, data.root)
+    left_out = [*data.left_out, *screened.left_out]
+    jobs: list[Job] = []
+    notes: list[str] = []
+    for unit, clips in screened.units.items():
+        for recipe in request.recipes:
+            long_enough, short = _long_enough(recipe, clips, heard, data.root)
+            left_out += short
+            for seed in range(request.seeds):
+                divided = request.protocol.divide(unit, long_enough, seed, request.per_class)
+                lacking = lacks(unit, long_enough, divided, request.protocol.rule)
+                if lacking:
+                    left_out.append(lacking)
+                    break
+                notes += [f"{unit}: {note}" for note in divided.notes]
+                jobs.append(_job(unit, recipe, seed, data.root, divided, heard))
+    if not jobs:
+        why = "; ".join(str(item) for item in _unique(left_out)[:3])
+        raise InputError(str(data.root), expected="a unit that can be evaluated", found=f"none ({why})")
+    return Plan(jobs, _unique(left_out), _unique(notes))
+
+
+def _job(unit: UnitName, recipe: Recipe, seed: int, root: Path, divided: Divided, heard: dict[Path, Heard]) -> Job:
+    key = job_key(recipe, seed, divided.train, divided.test, heard)
+    return Job(unit, recipe, seed, root.absolute(), _absolute(divided.train), _absolute(divided.test), key)
+
+
+def _absolute(clips: Sequence[Clip]) -> list[Clip]:
+    # A worker may run elsewhere.
+    return [clip._replace(path=clip.path.absolute()) for clip in clips]
+
+
+def _long_enough(
+    recipe: Recipe, clips: Sequence[Clip], heard: dict[Path, Heard], root: Path
+) -> tuple[list[Clip], list[LeftOut]]:
+    seconds = recipe.horizon.seconds
+    short = too_short(clips, heard, seconds, root)
+    return [clip for clip in clips if heard[clip.path].seconds >= seconds], short
+
+
+def _outcome(request: Request, plan: Plan, every: Sequence[UnitResult], resumed: int) -> Outcome:
+    results = [result for result in every if not result.fault]
+    left_out = [LeftOut(f"{each.unit}, {each.recipe}, seed {each.seed}", each.fault) for each in every if each.fault]
+    left_out += [item for result in results for item in result.left_out]
+    if not results:
+        raise InputError(str(request.root), expected="a unit that can be evaluated", found=str(left_out[0]))
+    return Outcome(request, results, _unique([*plan.left_out, *left_out]), plan.notes, resumed)
+
+
+def _check_names(recipes: Sequence[Recipe]) -> None:
+    names = [recipe.name for recipe in recipes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError("--recipe", expected="recipes of different names", found=f"{twice[0]!r} twice")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            str(folder), expected="a folder that can be made", found=error.strerror or str(error)
+        ) from error
+
+
+@contextlib.contextmanager
+def _backend(request: Request) -> Iterator[None]:
+    """Run jobs in processes of this machine, or on the workers of a Dask cluster."""
+    if request.cluster is None:
+        yield
+        return
+    with _client(request.cluster), joblib.parallel_config(backend="dask"):
+        yield
+
+
+def _client(address: str) -> Any:
+    try:
+        from distributed import Client  # noqa: PLC0415 - an extra of its own
+    except ModuleNotFoundError as error:
+        raise EdgeAsdError(
+            f"--dask: expected the packages of the extra 'cluster', found no module '{error.name}'; "
+            "pip install 'edge-asd[cluster]'"
+        ) from error
+    try:
+        return Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise InputError("--dask", expected="the address of a Dask scheduler", found=f"{address} ({error})") from error
+
+
+_Item = TypeVar("_Item", LeftOut, str)
+
+
+def _unique(items: Iterable[_Item]) -> list[_Item]:
+    return list(dict.fromkeys(items))
