@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_asd.errors import InputError
 from edge_asd.recipe.shipped import load_recipe
+from edge_asd_export.commands.export import given_weights
 from edge_asd_export.evaluation.files import write_all
 from edge_asd_export.evaluation.protocols import PROTOCOLS
 from edge_asd_export.evaluation.running import Request, evaluate
@@ -38,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting of every recipe"
     )
+    add(
+        "--weights", action="append", default=[], metavar="[NAME=]FILE", help="file of pretrained weights, as of export"
+    )
     add("--quantize", choices=["float32", "float16", "dynamic", "int8"], help="how nets are stored")
     add("--seeds", type=int, default=1, metavar="N", help="repeat with the seeds 0 … N-1 (default: 1)")
     parser.add_argument(
@@ -67,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         protocol=PROTOCOLS[arguments.protocol],
         seeds=arguments.seeds,
         per_class=arguments.test_clips,
+        weights=given_weights(arguments.weights),
         output=arguments.output,
         jobs=arguments.jobs,
         cluster=arguments.dask,

@@ -44,6 +44,8 @@ class Job(NamedTuple):
     """The data set's folder."""
     train: list[Clip]
     test: list[Clip]
+    weights: dict[str, Path]
+    """Files of pretrained weights, as `export` takes them."""
     key: str
     """Hash of all that the result depends on."""
 
@@ -86,13 +88,20 @@ class UnitResult(msgspec.Struct, frozen=True):
     """Why there are no scores; nothing where there are."""
 
 
-def job_key(recipe: Recipe, seed: int, train: Sequence[Clip], test: Sequence[Clip], heard: Mapping[Path, Heard]) -> str:
-    """Return the hash of recordings, labels, recipe, seed and version."""
+def job_key(
+    recipe: Recipe,
+    seed: int,
+    train: Sequence[Clip],
+    test: Sequence[Clip],
+    heard: Mapping[Path, Heard],
+    weights: Mapping[str, str],
+) -> str:
+    """Return the hash of recordings, labels, recipe, seed, weights (given by their own hashes) and version."""
 
     def listing(clips: Sequence[Clip]) -> list[tuple[object, ...]]:
         return [(heard[clip.path].sha256, clip.path.name, clip.label, clip.domain) for clip in clips]
 
-    content = [__version__, msgspec.to_builtins(recipe), seed, listing(train), listing(test)]
+    content = [__version__, msgspec.to_builtins(recipe), seed, listing(train), listing(test), weights]
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
 
@@ -123,7 +132,7 @@ def run(job: Job, folder: Path) -> UnitResult:
 
 
 def _evaluate(job: Job, output: Path) -> UnitResult:
-    exported = export([clip.path for clip in job.train], job.recipe, output, seed=job.seed)
+    exported = export([clip.path for clip in job.train], job.recipe, output, weights=job.weights, seed=job.seed)
     bundle = exported.bundle
     scores, left_out = _judge(job, bundle)
     held_out = np.array(bundle.manifest.calibration.held_out)
@@ -153,7 +162,7 @@ def _judge(job: Job, bundle: Bundle) -> tuple[list[ClipScore], list[LeftOut]]:
         except EdgeAsdError as error:
             left_out.append(LeftOut(shown(clip.path, job.root), str(error)))
     train = [clip.path for clip in job.train]
-    reference = reference_scores(bundle, train, list(judged), seed=job.seed)
+    reference = reference_scores(bundle, train, list(judged), weights=job.weights, seed=job.seed)
     scores = [
         ClipScore(shown(clip.path, job.root), clip.label, clip.domain, judged[clip.path], reference[clip.path])
         for clip in job.test

@@ -15,8 +15,10 @@ from edge_asd.recipe.graph import Recipe
 from edge_asd.scoring import Scorer
 from edge_asd_export.crossfit import part_scores
 from edge_asd_export.fit import Fitted, fit
+from edge_asd_export.labels import Labelled
 from edge_asd_export.material import Stretch, gather
-from edge_asd_export.progress import Advance
+from edge_asd_export.pretrained import GivenWeights, store_pretrained
+from edge_asd_export.progress import SILENT, Advance
 
 _AT_ONCE = 16
 """Recordings whose patches are held in memory at a time."""
@@ -33,16 +35,18 @@ class DeviceJudge:
         return self._scorer.score(path).score
 
 
-def reference_scores(bundle: Bundle, train: Sequence[Path], test: Sequence[Path], *, seed: int) -> dict[Path, float]:
+def reference_scores(
+    bundle: Bundle, train: Sequence[Path], test: Sequence[Path], *, weights: GivenWeights, seed: int
+) -> dict[Path, float]:
     """Score recordings by the bundle's recipe in float32, a whole recording at a time instead of as a stream.
 
     Where a net of the bundle is quantized, everything is fitted once more to what the net gives in float32, with the
-    same seed; else the bundle's own arrays judge. The calibrated tails are the bundle's in both cases.
+    same seed and `weights`; else the bundle's own arrays judge. The calibrated tails are the bundle's in both cases.
     """
     recipe = bundle.recipe.quantized("float32")
     fitted = Fitted(bundle.networks, bundle.arrays)
     if recipe != bundle.recipe:
-        fitted = fit(recipe, gather(train, recipe).stretches, seed=seed, advance=Advance(None, None))
+        fitted = _fit_in_float32(recipe, train, weights, seed)
     joiner = Joiner(recipe, bundle.arrays, where=bundle.where)
     scores: dict[Path, float] = {}
     for path, values in _part_scores(recipe, fitted, test):
@@ -50,16 +54,25 @@ def reference_scores(bundle: Bundle, train: Sequence[Path], test: Sequence[Path]
     return scores
 
 
+def _fit_in_float32(recipe: Recipe, train: Sequence[Path], weights: GivenWeights, seed: int) -> Fitted:
+    labelled = Labelled(list(train), [], [])
+    pretrained = store_pretrained(recipe, labelled, weights, board=None, seed=seed, reporter=SILENT)
+    stretches = gather(train, recipe, networks=pretrained.networks).stretches
+    fitted = fit(recipe, stretches, seed=seed, advance=Advance(None, None))
+    return Fitted({**pretrained.networks, **fitted.networks}, fitted.arrays)
+
+
 def _part_scores(recipe: Recipe, fitted: Fitted, paths: Sequence[Path]) -> Iterator[tuple[Path, dict[str, float]]]:
     for start in range(0, len(paths), _AT_ONCE):
-        stretches = list(_stretches(recipe, paths[start : start + _AT_ONCE]))
+        stretches = list(_stretches(recipe, fitted, paths[start : start + _AT_ONCE]))
         for stretch, values in zip(stretches, part_scores(recipe, fitted, stretches), strict=True):
             yield stretch.recording, values
 
 
-def _stretches(recipe: Recipe, paths: Sequence[Path]) -> Iterator[Stretch]:
-    """Cut recordings into the horizons that the device decides on, each still without its nets."""
-    rows = Rows(recipe.without_models(), {}, where=recipe.name)
+def _stretches(recipe: Recipe, fitted: Fitted, paths: Sequence[Path]) -> Iterator[Stretch]:
+    """Cut recordings into the horizons that the device decides on, each still without what trained nets make of it."""
+    untrained = recipe.without_models(except_for=recipe.pretrained_branches)
+    rows = Rows(untrained, fitted.networks, where=recipe.name)
     for path in paths:
         rows.reset()
         samples = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate).samples

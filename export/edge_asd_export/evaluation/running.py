@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -11,10 +13,12 @@ import joblib
 
 from edge_asd.errors import EdgeAsdError, InputError
 from edge_asd.recipe.graph import Recipe
+from edge_asd.recipe.models import Net
 from edge_asd_export.evaluation.datasets import Clip, DataSet, LeftOut, UnitName, read_dataset
 from edge_asd_export.evaluation.inspection import Heard, listen, screen, too_short
 from edge_asd_export.evaluation.jobs import Job, UnitResult, find_result, job_key, run
 from edge_asd_export.evaluation.protocols import Divided, Protocol, lacks
+from edge_asd_export.nets import NETS
 from edge_asd_export.progress import Reporter
 
 
@@ -29,6 +33,8 @@ class Request(NamedTuple):
     """How many; they are 0, 1, …."""
     per_class: int | None
     """Test recordings of either class; the protocol's own number where left out."""
+    weights: dict[str, Path]
+    """Files of pretrained weights, by their name or by branch; `""` for the only pretrained net."""
     output: Path
     """Folder of all results, in which `units/` makes the run resumable."""
     jobs: int
@@ -109,16 +115,38 @@ def make_plan(request: Request, data: DataSet, heard: dict[Path, Heard]) -> Plan
                     left_out.append(lacking)
                     break
                 notes += [f"{unit}: {note}" for note in divided.notes]
-                jobs.append(_job(unit, recipe, seed, data.root, divided, heard))
+                jobs.append(_job(request, unit, recipe, seed, divided, heard))
     if not jobs:
         why = "; ".join(str(item) for item in _unique(left_out)[:3])
         raise InputError(str(data.root), expected="a unit that can be evaluated", found=f"none ({why})")
     return Plan(jobs, _unique(left_out), _unique(notes))
 
 
-def _job(unit: UnitName, recipe: Recipe, seed: int, root: Path, divided: Divided, heard: dict[Path, Heard]) -> Job:
-    key = job_key(recipe, seed, divided.train, divided.test, heard)
-    return Job(unit, recipe, seed, root.absolute(), _absolute(divided.train), _absolute(divided.test), key)
+def _job(
+    request: Request, unit: UnitName, recipe: Recipe, seed: int, divided: Divided, heard: dict[Path, Heard]
+) -> Job:
+    files = {name: file.absolute() for name, file in weights_for(recipe, request.weights).items()}
+    hashes = {name: _sha256(file) for name, file in files.items()}
+    key = job_key(recipe, seed, divided.train, divided.test, heard, hashes)
+    train, test = _absolute(divided.train), _absolute(divided.test)
+    return Job(unit, recipe, seed, request.root.absolute(), train, test, files, key)
+
+
+def weights_for(recipe: Recipe, given: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the files of weights that a recipe has a use for, of those given for all recipes together."""
+    branches = recipe.pretrained_branches
+    names = {"", *branches} if len(branches) == 1 else set(branches)
+    nets = [branch.model for branch in branches.values() if isinstance(branch.model, Net)]
+    names |= {net.weights or NETS[net.name].weights for net in nets}
+    return {name: file for name, file in given.items() if name in names}
+
+
+@functools.cache
+def _sha256(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(str(file), expected="a file of weights", found=error.strerror or str(error)) from error
 
 
 def _absolute(clips: Sequence[Clip]) -> list[Clip]:
