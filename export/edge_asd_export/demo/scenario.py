@@ -39,8 +39,6 @@ class Scenario(NamedTuple):
     """Long-run power of the normal machine over that of the factory, in dB."""
     seed: int
     lengths: Lengths = HOUR
-    worst: float = 1.0
-    """Severity that the fault grows to, 0 to 1."""
 
     @property
     def onset(self) -> float:
@@ -59,7 +57,7 @@ class Scenario(NamedTuple):
 
     def severity(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the severity of the fault, 0 to 1, at these times."""
-        growing = np.interp(seconds, [self.onset, self.grown], [0.0, self.worst])
+        growing = np.interp(seconds, [self.onset, self.grown], [0.0, 1.0])
         return np.asarray(np.where(seconds < self.repaired, growing, 0.0))
 
     def course(self) -> NDArray[np.float64]:

@@ -26,11 +26,6 @@ def test_the_fault_comes_after_a_normal_stretch_grows_and_is_repaired(lengths: L
     assert scenario.severity(np.array([halfway]))[0] == pytest.approx(0.5)
 
 
-def test_a_fault_may_be_held_small() -> None:
-    scenario = Scenario(Machine("rotating"), "bearing", 0.0, 0, QUICK, worst=0.25)
-    assert scenario.course().max() == 0.25
-
-
 @pytest.mark.parametrize("snr_db", [math.nan, math.inf, -math.inf, -20.5, 41.0])
 def test_a_ratio_at_which_nothing_is_to_be_heard_is_refused(snr_db: float) -> None:
     with pytest.raises(InputError, match="--snr: expected -20 to 40 dB"):
