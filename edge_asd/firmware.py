@@ -170,6 +170,19 @@ class Log(Settings):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least important kind of line that is written."""
+    format: Literal["text", "json"] = "text"
+    """Lines for people, or one JSON object on each line. Under systemd, text lines bear the journal's priorities."""
+
+
+class Web(Settings):
+    """Figures for Prometheus at `/metrics`, and `/healthz`."""
+
+    enabled: bool = True
+    """Whether they are served."""
+    host: Host = "127.0.0.1"
+    """Address to serve on; only this machine itself can reach the default."""
+    port: Annotated[int, Meta(ge=0, le=65535)] = 9143
+    """TCP port; 0 for any that is free."""
 
 
 class Spool(Settings):
@@ -203,6 +216,8 @@ class Firmware(Settings):
     """Least seconds between two state messages of a source whose verdict does not change."""
     spool: Spool = msgspec.field(default_factory=Spool)
     """Where events wait until the broker has acknowledged them."""
+    web: Web = msgspec.field(default_factory=Web)
+    """Figures over HTTP."""
     log: Log = msgspec.field(default_factory=Log)
     """Log output."""
 

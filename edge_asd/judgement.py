@@ -65,6 +65,7 @@ class Judgement:
         self._microphone: Microphone = "starting"
         self._score: float | None = None
         self._heard = 0.0
+        self._state: State | None = None
 
     # What the listener's thread calls.
 
@@ -98,6 +99,11 @@ class Judgement:
     def microphone(self) -> Microphone:
         """State of the microphone."""
         return self._microphone
+
+    @property
+    def state(self) -> State | None:
+        """What was told last; None before anything was."""
+        return self._state
 
     @property
     def threshold(self) -> float:
@@ -141,20 +147,19 @@ class Judgement:
     def _tell(self, outcome: Outcome, reason: str | None = None) -> None:
         for change in outcome.changes:
             self._audience.event(self._event(change))
-        self._audience.state(
-            State(
-                ts=rfc3339(time.time()),
-                source=self._source.name,
-                verdict=outcome.verdict,
-                score=self._score,
-                threshold=self._threshold,
-                window_s=self._window_s,
-                microphone=self._microphone,
-                reason=reason,
-                event=outcome.anomaly.id if outcome.anomaly else None,
-                bundle=self._reference,
-            )
+        self._state = State(
+            ts=rfc3339(time.time()),
+            source=self._source.name,
+            verdict=outcome.verdict,
+            score=self._score,
+            threshold=self._threshold,
+            window_s=self._window_s,
+            microphone=self._microphone,
+            reason=reason,
+            event=outcome.anomaly.id if outcome.anomaly else None,
+            bundle=self._reference,
         )
+        self._audience.state(self._state)
 
     def _event(self, change: Change) -> Event:
         anomaly = change.anomaly

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections import deque
+from typing import Literal
 
 from edge_asd.bundle import Bundle
 from edge_asd.capture import Block, Capture, Feeds, Gap, SignalFault, SourceAddress, open_capture
+from edge_asd.capture import Microphone as MicrophoneAddress
+from edge_asd.capture.watch import DROPOUT_S
 from edge_asd.errors import CaptureError, EdgeAsdError, InputError
 from edge_asd.firmware import Source
 from edge_asd.interpreter import Engine
@@ -20,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 """Seconds between two attempts to open a microphone that is not there."""
+_LONGEST_TRY_S = 45.0
+"""Seconds that an attempt to hear may take: opening a microphone on a slow board, and a stall after it."""
+_SPARE_S = 7.0
 _WORDS: dict[SignalFault, str] = {"dropout": "interrupted", "silent": "silent", "clipped": "clipped"}
 
 
@@ -64,6 +72,17 @@ class Listener(threading.Thread):
         self._heard = 0
         self._dropped = 0
         self._scored = 0
+        self._unscored = 0
+        # A stretch that stands still is a dropout only after a while; until then, no horizon may be judged that
+        # holds its beginning.
+        self._hold = round(DROPOUT_S * self._recipe.sample_rate)
+        self._held: deque[tuple[float, int]] = deque()
+        # In an unbroken stream, decisions are a hop apart after the first horizon; what falls silent for good is
+        # found to be so within the spare time.
+        spare = round(_SPARE_S * self._recipe.sample_rate)
+        self._most_unscored = 2 * self._recipe.horizon_samples + self._recipe.hop_samples + spare
+        self._patience_s = self._most_unscored / self._recipe.sample_rate + _SPARE_S
+        self._progress = time.monotonic()
         self._faults: set[SignalFault] = set()
         self.failure: BaseException | None = None
         """What ended the listening, where it was not its source's end."""
@@ -90,24 +109,47 @@ class Listener(threading.Thread):
             delegate=_delegate_health(self._engine),
         )
 
+    def is_stuck(self, now: float) -> bool:
+        """Return whether it neither scores nor says why it does not, at this moment of the monotonic clock.
+
+        Hearing, it has to score a window once for each horizon and hop; not hearing, it has to try again.
+        """
+        limit = self._patience_s if self.judgement.microphone == "ok" else _LONGEST_TRY_S
+        return self.is_alive() and now - self._progress > limit
+
     def _listen(self) -> None:
         self.judgement.start()
         while not self._stopping.is_set():
             try:
                 self._hear_out()
+                self._decide(self._heard)
                 self._check_scored()
                 self._lose("ended", "stopped" if self._stopping.is_set() else "the recording has ended")
                 return
+            except InputError as error:
+                # A microphone that was heard once and then cannot be told from another may be heard again.
+                if not (self._heard and isinstance(self._address, MicrophoneAddress)):
+                    raise
+                self._wait_for_microphone("gone", error)
             except CaptureError as error:
-                if self.judgement.microphone != error.state:
-                    _log.warning("%s: %s; tried again every %g s", self._source.name, error, RETRY_S)
-                self._pipeline.gap()
-                self._lose(error.state, str(error))
-                self._stopping.wait(RETRY_S)
+                self._wait_for_microphone(error.state, error)
+
+    def _wait_for_microphone(self, state: Literal["gone", "stalled"], error: EdgeAsdError) -> None:
+        if self._stopping.is_set():
+            return
+        if self.judgement.microphone != state:
+            _log.warning("%s: %s; tried again every %g s", self._source.name, error, RETRY_S)
+        self._pipeline.gap()
+        self._held.clear()
+        self._unscored = 0
+        self._lose(state, str(error))
+        self._stopping.wait(RETRY_S)
 
     def _hear_out(self) -> None:
         rate, channel = self._recipe.sample_rate, self._source.channel
-        with open_capture(self._address, sample_rate=rate, channel=channel, feeds=self._feeds) as capture:
+        with open_capture(
+            self._address, sample_rate=rate, channel=channel, feeds=self._feeds, stopping=self._stopping
+        ) as capture:
             self._follow(capture)
 
     def _check_scored(self) -> None:
@@ -133,26 +175,50 @@ class Listener(threading.Thread):
                 self._hear(item)
 
     def _hear(self, block: Block) -> None:
-        self._heard += len(block.samples)
+        self._count(len(block.samples))
         if block.fault is not None:
             # What is no sound of the machine is not judged, nor any horizon that it lies in.
             self._pipeline.gap()
+            self._held.clear()
             self._faults.add(block.fault)
             if block.fault != "dropout":
                 self._lose(block.fault, f"the microphone is {block.fault}")
+                self._unscored = 0
             return
-        self._lose("ok", f"heard, to be judged after {self._recipe.horizon.seconds:g} s")
+        if self._unscored <= self._most_unscored:
+            self._lose("ok", f"heard, to be judged after {self._recipe.horizon.seconds:g} s")
         for score in self._pipeline.process(block.samples):
             self._scored += 1
-            self.judgement.decide(score.value, self._seconds())
+            self._unscored = 0
+            self._progress = time.monotonic()
+            self._held.append((score.value, self._heard))
+        self._decide(self._heard - self._hold)
+
+    def _decide(self, until: int) -> None:
+        """Tell of the horizons that end at this sample or before; none of them ends in a dropout, then."""
+        while self._held and self._held[0][1] <= until:
+            score, end = self._held.popleft()
+            self._lose("ok", "heard")
+            self.judgement.decide(score, end / self._recipe.sample_rate)
 
     def _miss(self, gap: Gap) -> None:
+        self._decide(self._heard)
         _log.info("%s: %s", self._source.name, gap.reason)
-        self._heard += gap.lost or 0
+        self._count(gap.lost or 0)
         self._dropped += gap.lost or 0
         self._pipeline.gap(gap.lost)
 
+    def _count(self, samples: int) -> None:
+        self._heard += samples
+        self._unscored += samples
+        if self._unscored > self._most_unscored and self.judgement.microphone in {"ok", "interrupted"}:
+            # Each interruption has the horizon begin anew: it may go on so for ever.
+            seconds = self._unscored / self._recipe.sample_rate
+            self._lose("interrupted", f"not heard for long enough to judge in the last {seconds:.0f} s")
+
     def _lose(self, microphone: Microphone, reason: str) -> None:
+        if microphone != "ok":
+            self._progress = time.monotonic()
         self.judgement.lose(microphone, reason, self._seconds())
 
     def _seconds(self) -> float:

@@ -3,44 +3,43 @@
 from __future__ import annotations
 
 import logging
-import platform
+import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
-from edge_asd import golden
-from edge_asd.audio import find_recordings
-from edge_asd.bundle import Bundle, read_bundle
-from edge_asd.capture import Feeds, Files, Microphone, Need, SourceAddress, parse_source
-from edge_asd.configuration import read_secret, redacted, resolve_path
-from edge_asd.firmware import Firmware, Spool
-from edge_asd.interpreter import DelegateLibrary, Engine, find_runtime
-from edge_asd.listener import Listener
-from edge_asd.publish import BundleReference, Health, Info, Publisher, SourceInfo
+from edge_asd.changes import FileWatch
+from edge_asd.crew import Crew
+from edge_asd.errors import EdgeAsdError
+from edge_asd.firmware import Firmware, Web
+from edge_asd.logs import configure_logs
+from edge_asd.notify import Notifier
+from edge_asd.plan import Plan, make_plan
+from edge_asd.publish import Health, Info, Publisher, Reloads
 from edge_asd.publish.clock import rfc3339
-from edge_asd.publish.outbox import Outbox
-from edge_asd.publish.spool import SpoolFile
-from edge_asd.version import __version__
-from edge_asd.vitals import cpu_temperature_c, resident_bytes
+from edge_asd.report import describe, report, start_publisher
+from edge_asd.web import Page, WebServer
 
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
-_JOIN_S = 5.0
 _CONNECT_S = 2.0
 
 
-def monitor(firmware: Firmware, where: Path, *, once: bool = False) -> int:
+def monitor(read: Callable[[], Firmware], where: Path, *, once: bool = False) -> int:
     """Run the daemon until SIGTERM or SIGINT, or, with `once`, until every source has ended.
+
+    SIGHUP, and a change of the configuration or of a bundle, have it read anew.
 
     Parameters
     ----------
-    firmware
-        The configuration.
+    read
+        Reads the configuration.
     where
         Its file: paths inside are relative to it.
     once
@@ -56,136 +55,170 @@ def monitor(firmware: Firmware, where: Path, *, once: bool = False) -> int:
     InputError, CheckFailedError
         When a bundle, a secret or a source cannot be used; nothing has been published then.
     """
-    started = time.monotonic()
-    engines = {source.name: _engine(firmware, where) for source in firmware.sources}
-    bundles = {source.name: _load(where, source.bundle, engines[source.name]) for source in firmware.sources}
-    addresses = {source.name: parse_source(source.source, base=where.parent) for source in firmware.sources}
-    for address in addresses.values():
-        if isinstance(address, Files):
-            find_recordings(address.path)
-    password = read_secret(resolve_path(firmware.mqtt.password_file, where)) if firmware.mqtt.password_file else None
-    version = None if firmware.mqtt.version == "auto" else firmware.mqtt.version
-    publisher = Publisher(
-        firmware.device,
-        firmware.mqtt,
-        password,
-        _info(firmware, bundles),
-        state_interval_s=firmware.state_interval_s,
-        version=version,
-        outbox=_outbox(firmware.spool),
-    )
-    with _stop_signals() as stopping, publisher:
-        # What happens before the first connection counts as history; a recording at full speed would be all of it.
-        publisher.wait_connected(_CONNECT_S)
-        feeds = _feeds(firmware, addresses, bundles)
-        listeners = [
-            Listener(
-                source,
-                addresses[source.name],
-                bundles[source.name],
-                publisher,
-                engine=engines[source.name],
-                feeds=feeds,
-            )
-            for source in firmware.sources
-        ]
-        for listener in listeners:
-            listener.start()
-        _watch(listeners, publisher, firmware, stopping, started, once=once)
-        for listener in listeners:
-            listener.stop()
-        for listener in listeners:
-            listener.join(_JOIN_S)
-    return 2 if any(listener.failure for listener in listeners) else 0
+    firmware = read()
+    configure_logs(firmware.log)
+    plan = make_plan(firmware, where)
+    notifier = Notifier(os.environ)
+    with _signals() as asked, Daemon(plan, read) as daemon:
+        notifier.tell("READY=1", f"STATUS=listening to {len(plan.posts)} source(s)")
+        while not asked.stop.is_set() and not daemon.crew.is_over(once=once):
+            if asked.reload.is_set():
+                asked.reload.clear()
+                daemon.try_reload()
+            daemon.look_around()
+            if not daemon.crew.stuck():
+                notifier.ping()
+            asked.stop.wait(_POLL_S)
+        notifier.tell("STOPPING=1")
+        failed = daemon.crew.failed()
+    return 2 if failed else 0
 
 
-def _outbox(spool: Spool) -> Outbox:
-    path = spool.path
-    return Outbox(None if path is None else lambda: SpoolFile(Path(path), spool.max_bytes, spool.max_age_s))
+class Daemon:
+    """A plan that is carried out, from entering the context to leaving it.
 
+    Parameters
+    ----------
+    plan
+        What to begin with.
+    read
+        Reads the configuration anew.
+    """
 
-def _load(where: Path, name: str, engine: Engine) -> Bundle:
-    bundle = read_bundle(resolve_path(name, where))
-    golden.require(bundle, engine=engine)
-    return bundle
+    def __init__(self, plan: Plan, read: Callable[[], Firmware]) -> None:
+        self._plan, self._read = plan, read
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+        self._watch = FileWatch(plan.files)
+        self._reloads = Reloads()
+        self._due = self._started
+        self._publishing = ExitStack()
+        self._serving = ExitStack()
 
+    def __enter__(self) -> Daemon:
+        self._open(self._plan)
+        self._serve(self._plan.firmware.web)
+        return self
 
-def _feeds(firmware: Firmware, addresses: dict[str, SourceAddress], bundles: dict[str, Bundle]) -> Feeds:
-    return Feeds(
-        Need(address.name, source.channel, bundles[source.name].recipe.sample_rate)
-        for source in firmware.sources
-        if isinstance(address := addresses[source.name], Microphone)
-    )
+    def __exit__(self, *_exception: object) -> None:
+        self._serving.close()
+        self.crew.leave()
+        self._publishing.close()
 
+    def look_around(self) -> None:
+        """Publish the health where it is due, and read anew what has changed."""
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + self._plan.firmware.health_interval_s
+            self._publisher.health(self.health())
+        if self._watch.has_changed():
+            _log.info("the configuration or a bundle has changed")
+            self.try_reload()
 
-def _engine(firmware: Firmware, where: Path) -> Engine:
-    chosen = firmware.delegate
-    if chosen is None:
-        return Engine(firmware.threads)
-    # A name alone is for the system's loader to find.
-    path = str(resolve_path(chosen.library, where)) if "/" in chosen.library else chosen.library
-    options = {name: str(value) for name, value in chosen.options.items()}
-    return Engine(firmware.threads, DelegateLibrary(path, options, fallback=chosen.fallback == "cpu"))
+    def try_reload(self) -> None:
+        """Read configuration and bundles anew; where they cannot be used, the old ones go on."""
+        try:
+            self.reload()
+        except (EdgeAsdError, OSError) as error:
+            _log.error("not reloaded, the old configuration goes on: %s", error)
 
+    def reload(self) -> Plan:
+        """Read configuration and bundles anew and carry them out, wholly or not at all; any thread may call.
 
-def _watch(
-    listeners: list[Listener],
-    publisher: Publisher,
-    firmware: Firmware,
-    stopping: threading.Event,
-    started: float,
-    *,
-    once: bool,
-) -> None:
-    due = started
-    while not stopping.is_set() and not _is_over(listeners, once=once):
-        if time.monotonic() >= due:
-            due = time.monotonic() + firmware.health_interval_s
-            publisher.health(_health(firmware, listeners, started))
-        stopping.wait(_POLL_S)
+        Returns
+        -------
+        Plan
+            The new one.
 
+        Raises
+        ------
+        InputError, CheckFailedError
+            When they cannot be used; the old ones then go on.
+        """
+        with self._lock:
+            try:
+                plan = make_plan(self._read(), self._plan.where)
+                self._change(plan)
+            except (EdgeAsdError, OSError) as error:
+                self._reloads = Reloads(
+                    done=self._reloads.done,
+                    refused=self._reloads.refused + 1,
+                    last_error=str(error),
+                    last_error_ts=rfc3339(time.time()),
+                )
+                raise
+            finally:
+                self._due = time.monotonic()
+                self._watch.settle()
+            self._reloads = Reloads(done=self._reloads.done + 1, refused=self._reloads.refused)
+            _log.info("reloaded: %d source(s)", len(plan.posts))
+            return plan
 
-def _is_over(listeners: list[Listener], *, once: bool) -> bool:
-    # A source that has ended is no reason to end, one that failed may be mended by a restart once none is left.
-    if any(listener.is_alive() for listener in listeners):
-        return False
-    return once or all(listener.failure for listener in listeners)
+    def health(self) -> Health:
+        """Return how the device fares, without what the publisher knows."""
+        return report(self.crew, self._started, self._reloads)
 
+    def info(self) -> Info:
+        """Return what runs on the device."""
+        return describe(self._plan)
 
-def _health(firmware: Firmware, listeners: list[Listener], started: float) -> Health:
-    return Health(
-        ts=rfc3339(time.time()),
-        uptime_s=time.monotonic() - started,
-        cpu_temperature_c=cpu_temperature_c(),
-        rss_bytes=resident_bytes(),
-        sources={source.name: listener.health() for source, listener in zip(firmware.sources, listeners, strict=True)},
-    )
-
-
-def _info(firmware: Firmware, bundles: dict[str, Bundle]) -> Info:
-    runtime = find_runtime()
-    software = {"edge-asd": __version__, "python": platform.python_version(), runtime.name: runtime.version}
-    sources = [
-        SourceInfo(
-            name=source.name,
-            source=source.source,
-            bundle=BundleReference(id=Path(bundles[source.name].where).stem, sha256=bundles[source.name].sha256),
+    def page(self) -> Page:
+        """Return what is shown over HTTP."""
+        return Page(
+            self.health(), self._publisher.statistics(), self.crew.states(), self.crew.stuck(), self.crew.failed()
         )
-        for source in firmware.sources
-    ]
-    return Info(ts=rfc3339(time.time()), software=software, sources=sources, configuration=redacted(firmware))
+
+    def _open(self, plan: Plan) -> None:
+        self._publisher: Publisher = self._publishing.enter_context(start_publisher(plan))
+        # What happens before the first connection counts as history; a recording at full speed would be all of it.
+        self._publisher.wait_connected(_CONNECT_S)
+        self.crew = Crew(self._publisher)
+        """Everyone who listens."""
+        self.crew.follow(plan)
+
+    def _change(self, plan: Plan) -> None:
+        before, after = self._plan.firmware, plan.firmware
+        if _telling(before) == _telling(after) and self._plan.password == plan.password:
+            self.crew.follow(plan)
+            self._publisher.info(describe(plan))
+        else:
+            # One cannot talk to two brokers: nobody listens while the one is left for the other.
+            next_publisher = start_publisher(plan)
+            self.crew.leave()
+            self._publishing.close()
+            self._publisher = self._publishing.enter_context(next_publisher)
+            self.crew = Crew(self._publisher)
+            self.crew.follow(plan)
+        self._plan = plan
+        configure_logs(after.log)
+        self._watch = FileWatch(plan.files)
+        if before.web != after.web:
+            self._serving.close()
+            self._serve(after.web)
+
+    def _serve(self, settings: Web) -> None:
+        if settings.enabled:
+            self._serving.enter_context(WebServer(settings, self.page))
+
+
+def _telling(firmware: Firmware) -> tuple[object, ...]:
+    return firmware.device, firmware.mqtt, firmware.spool, firmware.state_interval_s
+
+
+class _Asked(NamedTuple):
+    stop: threading.Event
+    reload: threading.Event
 
 
 @contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    stopping = threading.Event()
+def _signals() -> Iterator[_Asked]:
+    asked = _Asked(threading.Event(), threading.Event())
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
+    def ask(number: int, _frame: FrameType | None) -> None:
+        (asked.reload if number == signal.SIGHUP else asked.stop).set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
-        yield stopping
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -55,8 +55,16 @@ LAYERS = {
     "schema": "configuration errors files",
     # The daemon.
     "judgement": "bundle decision firmware publish schedule",
+    "notify": "",
+    "changes": "",
+    "logs": "firmware",
+    "metrics": "publish",
+    "web": "firmware metrics publish",
+    "plan": "audio bundle capture configuration firmware golden interpreter",
     "listener": "bundle capture errors firmware interpreter judgement pipeline publish scoring",
-    "monitor": "audio bundle capture configuration firmware golden interpreter listener publish version vitals",
+    "crew": "capture judgement listener plan publish",
+    "report": "configuration crew interpreter plan publish version vitals",
+    "monitor": "changes crew errors firmware logs notify plan publish report web",
     # The command line, which imports each command only when it is called.
     "commands.config": "configuration.check",
     "commands.devices": "microphones",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterable, Iterator
 
 from edge_asd.audio import Channel
@@ -37,7 +38,12 @@ Capture = Iterable[Item]
 
 @contextlib.contextmanager
 def open_capture(
-    address: SourceAddress, *, sample_rate: int, channel: Channel = 0, feeds: Feeds | None = None
+    address: SourceAddress,
+    *,
+    sample_rate: int,
+    channel: Channel = 0,
+    feeds: Feeds | None = None,
+    stopping: threading.Event | None = None,
 ) -> Iterator[Capture]:
     """Open a source, and close it when the context is left.
 
@@ -51,6 +57,8 @@ def open_capture(
         Channel to listen to, counted from 0, or `mix`.
     feeds
         Microphones that several sources may share; a microphone is this capture's own where left out.
+    stopping
+        Set by whoever wants to hear no more; a microphone that gives nothing then holds nobody up.
 
     Raises
     ------
@@ -65,5 +73,5 @@ def open_capture(
         yield StdinCapture(address, sample_rate=sample_rate, channel=channel)
     else:
         need = Need(address.name, channel, sample_rate)
-        with (feeds or Feeds()).listen(need) as subscription:
+        with (feeds or Feeds()).listen(need, stopping) as subscription:
             yield MicrophoneCapture(subscription, need)

@@ -50,8 +50,9 @@ class Arrival(NamedTuple):
 class Subscription:
     """What one listener gets of a feed."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, stopping: threading.Event) -> None:
         self._feed = feed
+        self._stopping = stopping
         self._queue: queue.Queue[Arrival] = queue.Queue(QUEUE_BLOCKS)
         self._overflowed = False
 
@@ -63,7 +64,13 @@ class Subscription:
         InputError, CaptureError
             When it cannot be opened.
         """
-        return self._feed.wait_opened()
+        while not self._feed.settled.wait(_POLL_S):
+            self._check_wanted()
+        return self._feed.opened()
+
+    def _check_wanted(self) -> None:
+        if self._stopping.is_set():
+            raise CaptureError("nobody listens any more")
 
     def put(self, arrival: Arrival) -> None:
         """Take an arrival, or leave it out where there is no room: its position tells."""
@@ -89,6 +96,7 @@ class Subscription:
             except queue.Empty:
                 if ended:
                     raise ended from None
+            self._check_wanted()
 
 
 class Feed:
@@ -114,7 +122,8 @@ class Feed:
         self._lock = threading.Lock()
         self._subscriptions: list[Subscription] = []
         self._opened: Opened | None = None
-        self._settled = threading.Event()
+        self.settled = threading.Event()
+        """Set once the microphone is open, or cannot be opened."""
         self._stopping = threading.Event()
         self._ended: InputError | CaptureError | None = None
         threading.Thread(target=self._run, name=f"feed-{where}", daemon=True).start()
@@ -124,9 +133,9 @@ class Feed:
         """Why there is no more sound; None while there is."""
         return self._ended
 
-    def subscribe(self) -> Subscription:
-        """Begin to listen."""
-        subscription = Subscription(self)
+    def subscribe(self, stopping: threading.Event | None = None) -> Subscription:
+        """Begin to listen, until `stopping` is set."""
+        subscription = Subscription(self, stopping or threading.Event())
         with self._lock:
             self._subscriptions.append(subscription)
         return subscription
@@ -141,15 +150,14 @@ class Feed:
         """Have the process killed; what it may hang in is not waited for."""
         self._stopping.set()
 
-    def wait_opened(self) -> Opened:
-        """Wait until the microphone is open.
+    def opened(self) -> Opened:
+        """Return how the microphone was opened, once that is settled.
 
         Raises
         ------
         InputError, CaptureError
             When it cannot be opened.
         """
-        self._settled.wait()
         if self._opened is None:
             raise self._ended or CaptureError(f"{self._where}: closed before it was open")
         return self._opened
@@ -182,7 +190,7 @@ class Feed:
                 return parse_error(pipe.payload(header))
             if header.kind == b"O":
                 self._opened = parse_opened(pipe.payload(header))
-                self._settled.set()
+                self.settled.set()
                 limit = self._stalled_s
             elif self._opened is not None:
                 self._give(Arrival(header.position, pipe.samples(header, self._opened.channels), header.kind == b"L"))
@@ -194,7 +202,7 @@ class Feed:
 
     def _end(self, error: InputError | CaptureError) -> None:
         self._ended = error
-        self._settled.set()
+        self.settled.set()
 
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         process.kill()
@@ -274,17 +282,23 @@ class Feeds:
         self._requests: dict[str | None, Request] = {}
         self._feeds: dict[str | None, Feed] = {}
         self._lock = threading.Lock()
-        for need in needs:
-            self._requests[need.name] = self._request(need)
+        self.expect(needs)
+
+    def expect(self, needs: Iterable[Need]) -> None:
+        """Say what all sources together need from now on; a microphone that is open remains as it is."""
+        with self._lock:
+            self._requests = {}
+            for need in needs:
+                self._requests[need.name] = self._request(need)
 
     @contextlib.contextmanager
-    def listen(self, need: Need) -> Iterator[Subscription]:
-        """Listen to a microphone, until the context is left."""
+    def listen(self, need: Need, stopping: threading.Event | None = None) -> Iterator[Subscription]:
+        """Listen to a microphone, until the context is left or `stopping` is set."""
         with self._lock:
             feed = self._feeds.get(need.name)
             if feed is None or feed.ended:
                 feed = self._feeds[need.name] = self._start(self._request(need))
-            subscription = feed.subscribe()
+            subscription = feed.subscribe(stopping)
         try:
             yield subscription
         finally:

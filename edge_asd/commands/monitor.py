@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 from pathlib import Path
 
@@ -19,7 +18,8 @@ EXAMPLE = """\
   edge-asd monitor firmware.yaml --source 'file:recordings/?speed=max' --once
   arecord -f S16_LE -r 16000 -t raw | edge-asd monitor firmware.yaml --source stdin
 
-SIGTERM ends it cleanly; the broker then says `offline`."""
+SIGTERM ends it cleanly; the broker then says `offline`. SIGHUP, or a change of the configuration or of a bundle, has
+it read them anew; where they cannot be used, it says so and goes on as before."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Listen until told to stop."""
-    firmware = _configured(arguments)
-    logging.basicConfig(level=firmware.log.level.upper(), format="%(asctime)s %(levelname)s %(message)s")
-    return monitor(firmware, arguments.config, once=arguments.once)
+    return monitor(lambda: _configured(arguments), arguments.config, once=arguments.once)
 
 
 def _configured(arguments: argparse.Namespace) -> Firmware:

@@ -29,9 +29,10 @@ Timestamp = Annotated[
     ),
 ]
 Count = Annotated[int, Meta(ge=0)]
-Microphone = Literal["starting", "ok", "gone", "stalled", "silent", "clipped", "ended"]
+Microphone = Literal["starting", "ok", "gone", "stalled", "interrupted", "silent", "clipped", "ended"]
 """`starting`: no sound yet; `ok`: heard; `gone`: unplugged or not found; `stalled`: plugged, yet nothing arrives;
-`silent`: digital silence; `clipped`: flat at full scale; `ended`: a recording that has been heard to its end."""
+`interrupted`: heard, but never for long enough to judge; `silent`: digital silence; `clipped`: flat at full scale;
+`ended`: a recording that has been heard to its end."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +147,19 @@ class Broker(Record, frozen=True, kw_only=True):
     """When that was."""
 
 
+class Reloads(Record, frozen=True, kw_only=True):
+    """What became of changes of the configuration and the bundles."""
+
+    done: Count = 0
+    """Times that they were read anew since the start."""
+    refused: Count = 0
+    """Times that what was read could not be used, and the old went on."""
+    last_error: str | None = None
+    """What was wrong with it the last time, in words; null once a later one could be used."""
+    last_error_ts: Timestamp | None = None
+    """When that was."""
+
+
 class Health(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-asd/health/1"):
     """How the device fares."""
 
@@ -157,6 +171,8 @@ class Health(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-a
     """Resident memory of the daemon and its children, in bytes; null where the system does not tell."""
     sources: dict[str, SourceHealth]
     """The sources, by name."""
+    reloads: Reloads = Reloads()
+    """Changes of the configuration and the bundles."""
     spool: Spool = Spool()
     """Events waiting; filled in by the publisher."""
     broker: Broker = Broker()

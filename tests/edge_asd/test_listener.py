@@ -162,3 +162,19 @@ def test_an_anomaly_is_acknowledged_by_its_id_or_without(judgement: tuple[Judgem
     assert (told.events[-1].type, told.events[-1].id, told.events[-1].acknowledged) == ("update", new.id, True)
     assert judge.acknowledge() is None
     assert len(told.events) == 2
+
+
+def test_what_is_interrupted_again_and_again_is_unknown(bundle: Bundle, tmp_path: Path) -> None:
+    hiccups = [np.concatenate([hum(1.4, seed), np.zeros(RATE)]) for seed in range(20)]
+    sound = np.concatenate([hum(10, 1), *hiccups, hum(10, 3)])
+    listener, told = listen(bundle, tmp_path / "a.wav", sound)
+    assert listener.failure is None
+    assert told.course() == [
+        ("starting", "unknown"),
+        ("ok", "unknown"),
+        ("ok", "normal"),
+        ("interrupted", "unknown"),
+        ("ok", "unknown"),
+        ("ok", "normal"),
+        ("ended", "unknown"),
+    ]

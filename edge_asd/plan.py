@@ -1,0 +1,105 @@
+"""What a configuration asks for, with everything that it names read and checked: made whole, or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from edge_asd import golden
+from edge_asd.audio import find_recordings
+from edge_asd.bundle import Bundle, read_bundle
+from edge_asd.capture import Files, Microphone, Need, SourceAddress, parse_source
+from edge_asd.configuration import read_secret, resolve_path
+from edge_asd.firmware import Firmware, Source
+from edge_asd.interpreter import DelegateLibrary, Engine
+
+
+class Post(NamedTuple):
+    """One source to listen to."""
+
+    source: Source
+    address: SourceAddress
+    bundle: Bundle
+    engine: Engine
+    """What computes the bundle's nets."""
+    shared: frozenset[Need]
+    """What all sources of its microphone need of it; empty where it is none."""
+
+    def is_same_as(self, other: Post) -> bool:
+        """Return whether whoever listens for the one can go on for the other."""
+        same_engine = (self.engine.threads, self.engine.delegate) == (other.engine.threads, other.engine.delegate)
+        same_bundle = self.bundle.sha256 == other.bundle.sha256
+        return same_engine and same_bundle and self._replace(engine=other.engine, bundle=other.bundle) == other
+
+
+class Plan(NamedTuple):
+    """What to listen to, and whom to tell."""
+
+    firmware: Firmware
+    where: Path
+    """File of the configuration."""
+    password: str | None
+    """For the broker."""
+    posts: dict[str, Post]
+    """The sources by name."""
+
+    @property
+    def files(self) -> frozenset[Path]:
+        """The files that a change of which is a change of the plan."""
+        return frozenset([self.where, *(Path(post.bundle.where) for post in self.posts.values())])
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What is needed of microphones."""
+        return frozenset(need for post in self.posts.values() for need in post.shared)
+
+
+def make_plan(firmware: Firmware, where: Path) -> Plan:
+    """Read and check all that a configuration names.
+
+    Raises
+    ------
+    InputError, CheckFailedError
+        When a bundle, a secret or a source cannot be used.
+    """
+    addresses = {source.name: parse_source(source.source, base=where.parent) for source in firmware.sources}
+    for address in addresses.values():
+        if isinstance(address, Files):
+            find_recordings(address.path)
+    engines = {source.name: _engine(firmware, where) for source in firmware.sources}
+    tested: set[str] = set()
+    bundles = {
+        source.name: _load(resolve_path(source.bundle, where), engines[source.name], tested)
+        for source in firmware.sources
+    }
+    needs = [
+        Need(address.name, source.channel, bundles[source.name].recipe.sample_rate)
+        for source in firmware.sources
+        if isinstance(address := addresses[source.name], Microphone)
+    ]
+    posts = {}
+    for source in firmware.sources:
+        address = addresses[source.name]
+        shared = frozenset(need for need in needs if isinstance(address, Microphone) and need.name == address.name)
+        posts[source.name] = Post(source, address, bundles[source.name], engines[source.name], shared)
+    path = firmware.mqtt.password_file
+    return Plan(firmware, where, read_secret(resolve_path(path, where)) if path else None, posts)
+
+
+def _load(path: Path, engine: Engine, tested: set[str]) -> Bundle:
+    bundle = read_bundle(path)
+    # The processor is the same for all; a delegate is given up, or not, for each source.
+    if bundle.sha256 not in tested or engine.delegate is not None:
+        golden.require(bundle, engine=engine)
+        tested.add(bundle.sha256)
+    return bundle
+
+
+def _engine(firmware: Firmware, where: Path) -> Engine:
+    chosen = firmware.delegate
+    if chosen is None:
+        return Engine(firmware.threads)
+    # A name alone is for the system's loader to find.
+    path = str(resolve_path(chosen.library, where)) if "/" in chosen.library else chosen.library
+    options = {name: str(value) for name, value in chosen.options.items()}
+    return Engine(firmware.threads, DelegateLibrary(path, options, fallback=chosen.fallback == "cpu"))

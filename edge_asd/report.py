@@ -1,0 +1,61 @@
+"""What the daemon says of itself: what runs on the device, and how it fares."""
+
+from __future__ import annotations
+
+import platform
+import time
+from pathlib import Path
+
+from edge_asd.configuration import redacted
+from edge_asd.crew import Crew
+from edge_asd.interpreter import find_runtime
+from edge_asd.plan import Plan
+from edge_asd.publish import BundleReference, Health, Info, Publisher, Reloads, SourceInfo
+from edge_asd.publish.clock import rfc3339
+from edge_asd.publish.outbox import Outbox
+from edge_asd.publish.spool import SpoolFile
+from edge_asd.version import __version__
+from edge_asd.vitals import cpu_temperature_c, resident_bytes
+
+
+def start_publisher(plan: Plan) -> Publisher:
+    """Return a publisher for a plan, which connects when its context is entered."""
+    mqtt, spool = plan.firmware.mqtt, plan.firmware.spool
+    path = spool.path
+    outbox = Outbox(None if path is None else lambda: SpoolFile(Path(path), spool.max_bytes, spool.max_age_s))
+    return Publisher(
+        plan.firmware.device,
+        mqtt,
+        plan.password,
+        describe(plan),
+        state_interval_s=plan.firmware.state_interval_s,
+        version=None if mqtt.version == "auto" else mqtt.version,
+        outbox=outbox,
+    )
+
+
+def describe(plan: Plan) -> Info:
+    """Return what runs on the device."""
+    runtime = find_runtime()
+    software = {"edge-asd": __version__, "python": platform.python_version(), runtime.name: runtime.version}
+    sources = [
+        SourceInfo(
+            name=name,
+            source=post.source.source,
+            bundle=BundleReference(id=Path(post.bundle.where).stem, sha256=post.bundle.sha256),
+        )
+        for name, post in plan.posts.items()
+    ]
+    return Info(ts=rfc3339(time.time()), software=software, sources=sources, configuration=redacted(plan.firmware))
+
+
+def report(crew: Crew, started: float, reloads: Reloads) -> Health:
+    """Return how the device fares that was started at this moment of the monotonic clock."""
+    return Health(
+        ts=rfc3339(time.time()),
+        uptime_s=time.monotonic() - started,
+        cpu_temperature_c=cpu_temperature_c(),
+        rss_bytes=resident_bytes(),
+        sources=crew.health(),
+        reloads=reloads,
+    )

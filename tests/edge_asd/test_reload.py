@@ -1,0 +1,234 @@
+"""The daemon under systemd's eyes and with its configuration changed, as a process of its own on a real broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from tests.handmade import RATE, hum, write_handmade
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("material")
+    write_handmade(folder / "hum.easd")
+    soundfile.write(folder / "long.wav", hum(120, 7), RATE)
+    return folder
+
+
+@pytest.fixture
+def site(material: Path, tmp_path: Path) -> Path:
+    shutil.copytree(material, tmp_path / "site")
+    return tmp_path / "site"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Device:
+    """A daemon, what its systemd heard, and its log."""
+
+    def __init__(self, site: Path, broker_port: int) -> None:
+        self.site, self._broker_port = site, broker_port
+        self.web_port = free_port()
+        self.config = site / "firmware.yaml"
+        self._systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._systemd.bind(str(site / "notify"))
+        self._systemd.setblocking(False)
+        self._heard: list[str] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def write(self, *sources: str, device: str = "bench-1") -> None:
+        names = "".join(f"  - {{{source}}}\n" for source in sources)
+        self.config.write_text(
+            f"device: {device}\nmqtt: {{host: 127.0.0.1, port: {self._broker_port}}}\n"
+            f"web: {{port: {self.web_port}}}\nlog: {{format: json}}\nhealth_interval_s: 1\nsources:\n{names}"
+        )
+
+    def start(self, code: str = "") -> None:
+        main = f"{code}\nimport sys\nfrom edge_asd.cli import main\nsys.exit(main(sys.argv[1:]))"
+        environ = {**os.environ, "NOTIFY_SOCKET": str(self.site / "notify"), "WATCHDOG_USEC": "600000"}
+        environ["STATE_DIRECTORY"] = str(self.site / "state")
+        with (self.site / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", main, "monitor", str(self.config)], env=environ, stderr=log
+            )
+
+    def heard(self) -> list[str]:
+        try:
+            while True:
+                self._heard.append(self._systemd.recv(4096).decode())
+        except BlockingIOError:
+            return self._heard
+
+    def log(self) -> list[str]:
+        return [json.loads(line)["message"] for line in (self.site / "log").read_text().splitlines()]
+
+    def fetch(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def end(self) -> int:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(20)
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._systemd.close()
+
+
+@pytest.fixture
+def device(site: Path, broker: Any) -> Iterator[Device]:
+    made = Device(site, broker.port)
+    yield made
+    made.close()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+HUM = "name: hum, bundle: hum.easd, source: 'file:long.wav'"
+
+
+def windows(device: Device, name: str) -> float:
+    try:
+        text = device.fetch("/metrics")
+    except urllib.error.URLError:
+        return 0.0
+    for line in text.splitlines():
+        if line.startswith(f'edge_asd_windows_scored_total{{source="{name}"}}'):
+            return float(line.split()[1])
+    return 0.0
+
+
+def test_systemd_hears_of_readiness_of_life_and_of_the_end(device: Device) -> None:
+    device.write(HUM)
+    device.start()
+    wait_for(lambda: device.heard().count("WATCHDOG=1") > 3)
+    assert device.heard()[0] == "READY=1\nSTATUS=listening to 1 source(s)"
+    assert json.loads(device.fetch("/healthz"))["status"] == "ok"
+    assert device.end() == 0
+    assert device.heard()[-1] == "STOPPING=1"
+
+
+def test_a_scorer_that_hangs_silences_the_watchdog_and_nothing_else(device: Device) -> None:
+    device.write(HUM, "name: stuck, bundle: hum.easd, source: 'file:long.wav?speed=max'")
+    device.start(
+        "import time, threading\n"
+        "from edge_asd import listener\n"
+        "listener._SPARE_S = 0.5\n"
+        "process = listener.Pipeline.process\n"
+        "def hang(self, samples):\n"
+        "    if 'stuck' in threading.current_thread().name:\n"
+        "        time.sleep(600)\n"
+        "    return process(self, samples)\n"
+        "listener.Pipeline.process = hang"
+    )
+    wait_for(lambda: "WATCHDOG=1" in device.heard())
+
+    def healthz() -> Any:
+        try:
+            return json.loads(device.fetch("/healthz"))
+        except urllib.error.HTTPError as error:
+            return json.loads(error.read())
+
+    wait_for(lambda: healthz()["stuck"] == ["stuck"])
+    pings, scored = device.heard().count("WATCHDOG=1"), windows(device, "hum")
+    time.sleep(2)
+    assert device.heard().count("WATCHDOG=1") == pings
+    assert windows(device, "hum") > scored
+
+
+def test_a_changed_configuration_is_carried_out_and_who_is_not_concerned_goes_on(device: Device, broker: Any) -> None:
+    device.write(HUM)
+    device.start()
+    wait_for(lambda: windows(device, "hum") >= 4)
+    device.write(HUM, HUM.replace("name: hum", "name: other"))
+    device.signal(signal.SIGHUP)
+    wait_for(lambda: windows(device, "other") >= 2)
+    assert windows(device, "hum") >= 6
+    with broker.listener() as listener:
+        info = listener.wait_for(lambda message: message.topic.endswith("/info"))[0].json()
+        assert [source["name"] for source in info["sources"]] == ["hum", "other"]
+        health = listener.wait_for(lambda message: message.topic.endswith("/health"))[0].json()
+        assert (health["reloads"]["done"], health["reloads"]["refused"]) == (1, 0)
+
+
+def test_a_bundle_that_fails_its_self_test_is_refused_and_the_old_one_goes_on(device: Device, broker: Any) -> None:
+    device.write(HUM)
+    device.start()
+    wait_for(lambda: windows(device, "hum") >= 2)
+    good = (device.site / "hum.easd").read_bytes()
+    broken = bytearray(good)
+    broken[len(broken) // 2] ^= 1
+    # Without a signal: the change itself is seen.
+    (device.site / "hum.easd").write_bytes(broken)
+    wait_for(lambda: any("not reloaded" in line for line in device.log()))
+    (line,) = [line for line in device.log() if "not reloaded" in line]
+    assert "hum.easd" in line
+    before = windows(device, "hum")
+    wait_for(lambda: windows(device, "hum") >= before + 2)
+    with broker.listener() as listener:
+        refused = listener.wait_for(lambda m: m.topic.endswith("/health") and m.json()["reloads"]["refused"] == 1)
+        assert "truncated or altered" in refused[0].json()["reloads"]["last_error"]
+        (device.site / "hum.easd").write_bytes(good)
+        listener.wait_for(lambda m: m.topic.endswith("/health") and m.json()["reloads"]["last_error"] is None)
+    assert windows(device, "hum") > before
+
+
+@pytest.mark.parametrize(
+    "text", ["device: [", "device: bench-1\n", "", None], ids=["no YAML", "incomplete", "empty", "gone"]
+)
+def test_a_configuration_that_cannot_be_used_is_refused(device: Device, text: str | None) -> None:
+    device.write(HUM)
+    device.start()
+    wait_for(lambda: windows(device, "hum") >= 2)
+    if text is None:
+        device.config.unlink()
+    else:
+        device.config.write_text(text)
+    device.signal(signal.SIGHUP)
+    wait_for(lambda: any("not reloaded" in line for line in device.log()))
+    before = windows(device, "hum")
+    wait_for(lambda: windows(device, "hum") > before)
+
+
+def test_another_device_id_is_another_device_to_the_broker(device: Device, broker: Any) -> None:
+    device.write(HUM)
+    device.start()
+    wait_for(lambda: windows(device, "hum") >= 2)
+    device.write(HUM, device="bench-2")
+    device.signal(signal.SIGHUP)
+    with broker.listener() as listener:
+        for name, word in (("bench-1", "offline"), ("bench-2", "online")):
+            topic = f"edge-asd/{name}/availability"
+            listener.wait_for(lambda m, topic=topic, word=word: (m.topic, m.payload) == (topic, word))
+    wait_for(lambda: windows(device, "hum") >= 2)
