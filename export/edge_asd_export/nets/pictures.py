@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -11,6 +11,16 @@ from edge_asd_export.nets.definition import Options, input_of
 
 _CAFFE_MEAN = (103.939, 116.779, 123.68)
 """Means of blue, green and red from 0 to 255 that Caffe's models subtract."""
+
+
+class _Picture(TypedDict):
+    bands: int
+    frames: int
+    front_end: str
+
+
+PICTURE = _Picture(bands=3 * 224, frames=224, front_end="{kind: preset, name: image-transfer} at 16 kHz")
+"""What every net on pictures takes: 224 rows of pixels, each of 224 times red, green and blue."""
 
 
 def picture(keras: Any, options: Options, *, caffe: bool = False) -> tuple[Any, Any]:
@@ -36,4 +46,4 @@ def _as_caffe_has_it(keras: Any, values: Any) -> Any:
 
 def flattened(keras: Any, values: Any) -> Any:
     """Return a feature map, shape (1, height, width, channels), as a row in PyTorch's order: channels first."""
-    return keras.layers.Flatten(name="embedding")(keras.layers.Permute((3, 1, 2), name="channels_first")(values))
+    return keras.layers.Flatten(name="flatten")(keras.layers.Permute((3, 1, 2), name="channels_first")(values))

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from edge_asd_export.nets.definition import Definition, Options
-from edge_asd_export.nets.pictures import flattened, picture
+from edge_asd_export.nets.pictures import PICTURE, flattened, picture
 from edge_asd_export.weights.loading import Naming
 
 # Squeeze and expand widths of each fire module by its place in torchvision's model; None where the net pools.
@@ -78,9 +78,7 @@ def _definition(build: Any, fires: dict[int, tuple[int, int] | None], weights: s
         },
         weights=weights,
         embeddings=(2048,),
-        bands=3 * 224,
-        frames=224,
-        front_end="{kind: preset, name: image-transfer} at 16 kHz",
+        **PICTURE,
     )
 
 

@@ -29,18 +29,17 @@ class Naming(NamedTuple):
     """Name of a layer of the net → its name in the file."""
     unused: str = r"(?!)"
     """Regular expression of arrays that the net has no use for, such as its classifier's."""
+    array: Callable[[str], str] = str
+    """Name of an array in the file → its name today, where older files have another."""
     by_order: bool = False
     """Whether layers correspond by their order, since the file's names depend on how it was made."""
 
 
 class _Slot(NamedTuple):
     layer: str
+    kind: str
+    """What the variable is to its layer, such as `kernel`, as Keras 2 called it."""
     variable: Any
-
-    @property
-    def kind(self) -> str:
-        """What the variable is to its layer, such as `kernel`."""
-        return str(self.variable.path.rpartition("/")[2])
 
 
 def load(model: Any, file: WeightsFile, naming: Naming) -> None:
@@ -52,7 +51,8 @@ def load(model: Any, file: WeightsFile, naming: Naming) -> None:
         When an array is missing, has another shape, is not finite, or has no place in the model.
     """
     unused = re.compile(naming.unused)
-    arrays = {name: array for name, array in file.arrays.items() if not unused.fullmatch(name)}
+    renamed = {naming.array(name): array for name, array in file.arrays.items()}
+    arrays = {name: array for name, array in renamed.items() if not unused.fullmatch(name)}
     slots = list(_slots(model))
     names = _names_by_order(slots, arrays, file) if naming.by_order else [_name(slot, file, naming) for slot in slots]
     values = [_take(arrays, name, slot, file) for name, slot in zip(names, slots, strict=True)]
@@ -66,7 +66,11 @@ def load(model: Any, file: WeightsFile, naming: Naming) -> None:
 
 
 def _slots(model: Any) -> Iterator[_Slot]:
-    return (_Slot(layer.name, variable) for layer in model.layers for variable in layer.weights)
+    for layer in model.layers:
+        depthwise = type(layer).__name__ == "DepthwiseConv2D"
+        for variable in layer.weights:
+            kind = str(variable.path.rpartition("/")[2])
+            yield _Slot(layer.name, "depthwise_kernel" if depthwise and kind == "kernel" else kind, variable)
 
 
 def _name(slot: _Slot, file: WeightsFile, naming: Naming) -> str:

@@ -6,29 +6,40 @@ from pathlib import Path
 
 from edge_asd.errors import InputError
 from edge_asd.files import read_limited
-from edge_asd_export.weights import keras_h5
+from edge_asd_export.weights import checkpoint, keras_h5, safetensors, torch_file
 from edge_asd_export.weights.files import LIMIT, REMEDY, WeightsFile, gunzip
 
 _GZIP = b"\x1f\x8b"
+_KNOWN = "weights of Keras (.h5), PyTorch (.pth), safetensors or a TensorFlow checkpoint"
 
 
 def read_weights(path: Path) -> WeightsFile:
-    """Read a file of pretrained weights.
+    """Read a file of pretrained weights; no code in it is run.
 
     Parameters
     ----------
     path
-        Keras `.h5`, gzipped or not.
+        Keras `.h5`, gzipped or not, PyTorch `.pth`, safetensors, or a TensorFlow checkpoint: its file of the old
+        format, its index, or the common beginning of the names of its files.
 
     Raises
     ------
     InputError
-        When it is of no known format, damaged, or larger than a gibibyte.
+        When it is of no known format, damaged, wants to run code, or is larger than a gibibyte.
     """
+    index = path.with_name(f"{path.name}.index")
+    if not path.exists() and index.exists():
+        path = index
     content = read_limited(path, LIMIT, "a file of weights")
     where = str(path)
     if content.startswith(_GZIP):
         content = gunzip(content, where)
     if content.startswith(keras_h5.SIGNATURE):
         return keras_h5.read(content, where)
-    raise InputError(where, expected="Keras weights (.h5)", found="another kind of file", remedy=REMEDY)
+    if content.startswith((torch_file.ZIP_SIGNATURE, torch_file.LEGACY_SIGNATURE)):
+        return torch_file.read(content, where)
+    if content.endswith(checkpoint.TABLE_SIGNATURE):
+        return checkpoint.read(path)
+    if safetensors.looks_so(content):
+        return safetensors.read(content, where)
+    raise InputError(where, expected=_KNOWN, found="another kind of file", remedy=REMEDY)
