@@ -22,12 +22,30 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         _replace(path, content)
     except OSError as error:
-        raise InputError(
-            str(path),
-            expected="a place that can be written",
-            found=error.strerror or str(error),
-            remedy="choose another path or make room",
-        ) from error
+        raise _unwritable(path, error.strerror or str(error)) from error
+
+
+def require_writable(path: Path) -> None:
+    """Refuse at once a place that `write_atomically` could not write in the end.
+
+    Raises
+    ------
+    InputError
+        When `path` is a folder, or the folder that it lies in is missing or not writable.
+    """
+    if path.is_dir():
+        raise _unwritable(path, "a folder")
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error)) from error
+
+
+def _unwritable(path: Path, found: str) -> InputError:
+    return InputError(
+        str(path), expected="a place that can be written", found=found, remedy="choose another path or make room"
+    )
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -20,6 +20,7 @@ from edge_asd_export.fit import Arrays
 ENOUGH_STRETCHES = 40
 """Held-out scores below which a threshold is strict rather than exact."""
 _LEAST_BETA = 1e-9
+"""Least mean excess, in the unit of the scores, and where they are larger than 1 as a share of them."""
 
 
 class Calibrated(NamedTuple):
@@ -60,7 +61,7 @@ def fit_tail(scores: NDArray[np.float64], least_spread: float) -> Tail:
     """
     median = float(np.median(scores))
     excess = float(np.mean(scores[scores > median] - median)) if (scores > median).any() else 0.0
-    beta = max(excess * len(scores) / (len(scores) - 2), least_spread, _LEAST_BETA)
+    beta = max(excess * len(scores) / (len(scores) - 2), least_spread, _LEAST_BETA * max(1.0, abs(median)))
     # Below the median the exact shape has no say in any decision.
     return Tail(np.array([median - beta, median, median + beta]), np.array([0.0, math.log(0.5), math.log(0.5) - 1.0]))
 

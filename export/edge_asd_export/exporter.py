@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,9 @@ from sklearn.metrics import roc_auc_score
 
 from edge_asd import golden
 from edge_asd.audio import find_recordings, read_recording
-from edge_asd.bundle import SCHEMA, Bundle, Manifest, Quality, Training, write_bundle
+from edge_asd.bundle import SCHEMA, Bundle, Manifest, Quality, Training, pack, unpack, write_bundle
+from edge_asd.errors import InputError
+from edge_asd.files import require_writable
 from edge_asd.interpreter import Engine
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.models import Trained
@@ -75,16 +76,19 @@ def export(
     board
         The board that it is for, where one is named: it has a say in how nets are stored.
     seed
-        Seed of all that is random; the same seed, recordings and software give the same bundle.
+        Seed of all that is random, 0 to 2³² − 1; the same seed, recordings and software give the same bundle.
 
     Raises
     ------
     InputError
-        When the recordings or the weights cannot be used, or the recipe does not fit them.
+        When the recordings or the weights cannot be used, the recipe does not fit them, the seed is out of range, or
+        `output` cannot be written; what stood there before is then untouched.
     CheckFailedError
         When a net cannot be stored as was asked for without becoming another one.
     """
-    labelled = _find(recordings)
+    _check_seed(seed)
+    require_writable(output)
+    labelled = sort_recordings(_find(recordings))
     recipe = limit_bandwidth(recipe, labelled.training)
     pretrained = store_pretrained(recipe, labelled, weights or {}, board=board, seed=seed, reporter=reporter)
     recipe = pretrained.recipe
@@ -94,18 +98,29 @@ def export(
     recipe = selected.recipe
     arrays |= _golden(recipe, material, calibrated, arrays, selected.networks)
     manifest = _manifest(selected, labelled, material, calibrated, seed)
-    bundle = write_bundle(output, manifest, arrays, selected.networks)
+    # What stands at `output` gives way only to a bundle that was proved.
+    bundle = unpack(pack(manifest, arrays, selected.networks), str(output))
     golden.require(bundle)
     test_scores = _test(bundle, labelled, reporter)
-    if test_scores and labelled.anomalous:
-        quality = _quality(labelled, calibrated, test_scores)
-        bundle = write_bundle(output, msgspec.structs.replace(manifest, quality=quality), arrays, selected.networks)
+    if labelled.anomalous:
+        manifest = msgspec.structs.replace(manifest, quality=_quality(labelled, calibrated, test_scores))
+    bundle = write_bundle(output, manifest, arrays, selected.networks)
     return Exported(bundle, labelled, calibrated, test_scores, [*selected.notes, *calibrated.notes])
 
 
-def _find(recordings: Sequence[Path]) -> Labelled:
-    found = [sort_recordings(find_recordings(given), given) for given in recordings]
-    return Labelled(*(list(chain.from_iterable(group)) for group in zip(*found, strict=True)))
+def _check_seed(seed: int) -> None:
+    # NumPy's legacy generator, which Keras seeds too, takes no other.
+    if not 0 <= seed < 2**32:
+        raise InputError("seed", expected=f"0 to {2**32 - 1}", found=f"{seed}")
+
+
+def _find(recordings: Sequence[Path]) -> dict[Path, Path]:
+    """Return each recording, and the topmost folder whose name counts for it."""
+    found: dict[Path, Path] = {}
+    for given in recordings:
+        for path in find_recordings(given):
+            found.setdefault(path, given if given.is_dir() else given.parent)
+    return found
 
 
 def _fit(

@@ -8,6 +8,7 @@ recordings, which are then all normal.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -55,35 +56,40 @@ class Labelled(NamedTuple):
     """Anomalous recordings, for testing only."""
 
 
-def sort_recordings(paths: list[Path], root: Path) -> Labelled:
-    """Sort recordings below `root` into those to train on and those to test with.
+def sort_recordings(found: Mapping[Path, Path]) -> Labelled:
+    """Sort recordings into those to train on and those to test with.
 
     A recording whose name and folders say nothing is normal; one of an evaluation set, whose label is held back, is
     left out. Without any `train` folder or name, every normal recording is trained on.
+
+    Parameters
+    ----------
+    found
+        Recordings, and for each the topmost folder whose name counts.
 
     Raises
     ------
     InputError
         When no normal recording is left to train on.
     """
-    labels = {path: label_of(path, root) for path in paths}
-    splits = {path: split_of(path, root) for path in paths}
-    normal = [path for path in paths if labels[path] == "normal"]
+    labels = {path: label_of(path, root) for path, root in found.items()}
+    splits = {path: split_of(path, root) for path, root in found.items()}
+    normal = [path for path in found if labels[path] == "normal"]
     training = (
         [path for path in normal if splits[path] == "train"] or [p for p in normal if splits[p] is None] or normal
     )
     if not training:
         raise InputError(
-            str(root),
+            str(next(iter(found.values()), "recordings")),
             expected="normal recordings to train on",
-            found=f"{len(paths)} recordings, all anomalous or unlabelled by name",
+            found=f"{len(found)} recordings, all anomalous or unlabelled by name",
             remedy="name the folder of normal recordings",
         )
     chosen = set(training)
     return Labelled(
         training=training,
         normal=[path for path in normal if path not in chosen],
-        anomalous=[path for path in paths if labels[path] == "anomalous"],
+        anomalous=[path for path in found if labels[path] == "anomalous"],
     )
 
 

@@ -58,7 +58,7 @@ def gather(
     Raises
     ------
     InputError
-        When a recording cannot be read, is shorter than the horizon, or stands there twice.
+        When a recording cannot be read, is silent, is shorter than the horizon, or stands there twice.
     """
     rows = _rows(recipe, networks)
     stretches: list[Stretch] = []
@@ -68,6 +68,7 @@ def gather(
     for path in reporter.track(paths, "reading recordings"):
         recording = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
         content = hashlib.sha256(recording.samples.tobytes()).digest()
+        _check_sound(recording)
         _check_new(seen, content, path)
         listing.update(path.name.encode("utf-8", "surrogateescape") + b"\0" + content)
         rates.add(recording.native_rate)
@@ -108,6 +109,17 @@ def _cut(recording: Recording, path: Path, rows: Rows, recipe: Recipe) -> list[S
     if not found:
         raise too_short(str(path), len(recording.samples) / recipe.sample_rate, recipe)
     return found
+
+
+def _check_sound(recording: Recording) -> None:
+    # What a dead microphone gives would widen what counts as normal.
+    if not np.ptp(recording.samples):
+        raise InputError(
+            str(recording.path),
+            expected="sound",
+            found="silence from end to end",
+            remedy="leave it out, and see whether the microphone works",
+        )
 
 
 def _check_new(seen: dict[bytes, Path], content: bytes, path: Path) -> None:

@@ -130,7 +130,8 @@ def _assemble(keras: Any, core: Any, linear: Interpolator, deviation: Float32) -
     # deviation: what is left of the normalized residual's standard deviation per band, taken into the spread.
     bands = len(linear.centre)
     ops = keras.ops
-    context = keras.Input(batch_shape=(1, len(linear.weights)))
+    # Named, or the file would tell how many nets this process has made before.
+    context = keras.Input(batch_shape=(1, len(linear.weights)), name="context")
     level = ops.mean(context, axis=1, keepdims=True)
     repeated = np.tile(linear.centre, len(linear.weights) // bands)
     inputs = (context - level - repeated[np.newaxis]) * (1.0 / linear.unit)
@@ -139,4 +140,4 @@ def _assemble(keras: Any, core: Any, linear: Interpolator, deviation: Float32) -
     mean = level + linear.centre[np.newaxis] + mean * linear.unit
     log_variance = ops.clip(output[:, bands:], -_LOG_VARIANCE_LIMIT, _LOG_VARIANCE_LIMIT)
     spread = ops.exp(0.5 * log_variance) * (linear.spread * deviation * linear.unit)[np.newaxis]
-    return keras.Model(context, ops.concatenate([mean, spread], axis=1))
+    return keras.Model(context, ops.concatenate([mean, spread], axis=1), name="interpolation")

@@ -33,9 +33,9 @@ def train(settings: InterpolationAutoencoder, patches: NDArray[np.float32], *, s
         verbose=0,
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: advance())],
     )
-    inputs = keras.Input(batch_shape=(1, context.shape[1]))
+    inputs = keras.Input(batch_shape=(1, context.shape[1]), name="context")
     scaled = keras.layers.Rescaling(1.0 / spread, -centre / spread)(inputs)
-    return keras.Model(inputs, keras.layers.Rescaling(spread, centre)(core(scaled)))
+    return keras.Model(inputs, keras.layers.Rescaling(spread, centre)(core(scaled)), name="interpolation")
 
 
 def epochs(settings: InterpolationAutoencoder, patches: int) -> int:

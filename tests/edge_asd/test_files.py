@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from edge_asd.errors import InputError
+from edge_asd.files import read_limited, require_writable, write_atomically
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def test_what_is_written_is_read_and_replaces_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.easd"
+    for content in (b"first", b"", b"third"):
+        write_atomically(path, content)
+        assert read_limited(path, 5, "a bundle") == content
+    assert names(tmp_path) == ["a.easd"]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("failing", ["fsync", "fchmod"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_failure_leaves_the_older_file_and_nothing_else(
+    failing: str, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: int) -> None:
+        raise error
+
+    (tmp_path / "a.easd").write_bytes(b"older")
+    monkeypatch.setattr(os, failing, fail)
+    with pytest.raises((InputError, KeyboardInterrupt), match=r"No space left on device; choose another|^$"):
+        write_atomically(tmp_path / "a.easd", b"newer")
+    assert names(tmp_path) == ["a.easd"]
+    assert (tmp_path / "a.easd").read_bytes() == b"older"
+
+
+@pytest.mark.parametrize("place", ["missing/a.easd", "file/a.easd", "."])
+def test_a_place_that_cannot_be_written_is_known_before_and_after(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for attempt in (require_writable, lambda path: write_atomically(path, b"x")):
+        with pytest.raises(InputError, match="expected a place that can be written, found"):
+            attempt(tmp_path / place)
+    assert names(tmp_path) == ["file"]
+
+
+def test_asking_whether_a_place_can_be_written_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.easd").write_bytes(b"older")
+    require_writable(tmp_path / "a.easd")
+    require_writable(tmp_path / "b.easd")
+    assert names(tmp_path) == ["a.easd"]
+    assert (tmp_path / "a.easd").read_bytes() == b"older"
+
+
+def test_a_file_larger_than_its_limit_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.easd").write_bytes(b"12345")
+    with pytest.raises(InputError, match="expected a bundle of at most 4 bytes, found a larger file"):
+        read_limited(tmp_path / "a.easd", 4, "a bundle")

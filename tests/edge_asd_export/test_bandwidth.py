@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_asd.errors import InputError
+from edge_asd.recipe.front_ends import LogMel
+from edge_asd_export.bandwidth import limit_bandwidth
+from tests.edge_asd_export.small import recipe, write
+from tests.handmade import hum
+
+
+def upper_edge(rates: list[int], folder: Path, *overrides: str) -> float | None:
+    paths = [write(folder / f"{number}.wav", hum(1.0, number), rate) for number, rate in enumerate(rates)]
+    limited = limit_bandwidth(recipe("sample_rate=16000", *overrides), paths)
+    edges = {branch.front_end.fmax for branch in limited.branches.values() if isinstance(branch.front_end, LogMel)}
+    assert len(edges) == 1
+    return edges.pop()
+
+
+@pytest.mark.parametrize("rates", [[16000], [44100, 16000], [48000]])
+def test_recordings_that_hold_all_of_it_change_nothing(rates: list[int], tmp_path: Path) -> None:
+    assert upper_edge(rates, tmp_path) is None
+
+
+@pytest.mark.parametrize(("rate", "edge"), [(8000, 4000.0), (11025, 5512.5)])
+def test_bands_end_where_slow_recordings_do(rate: int, edge: float, tmp_path: Path) -> None:
+    assert upper_edge([rate, rate], tmp_path) == edge
+
+
+def test_an_edge_that_is_low_enough_stays(tmp_path: Path) -> None:
+    lowered = [f"branches.{name}.front_end.fmax=3000" for name in ("bands", "surprise")]
+    assert upper_edge([8000], tmp_path, *lowered) == 3000.0
+
+
+def test_recordings_that_hold_less_than_others_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"1\.wav: expected the sampling rate of the other recordings, 16000 Hz, found"
+    ):
+        upper_edge([16000, 8000], tmp_path)
