@@ -44,6 +44,7 @@ COMMANDS = {
     "monitor": Command("edge_asd.commands.monitor", "listen, judge and publish: the daemon"),
     "devices": Command("edge_asd.commands.devices", "list the microphones of this machine"),
     "recipes": Command("edge_asd.commands.recipes", "list the shipped recipes, or print one in full"),
+    "check-broker": Command("edge_asd.commands.check_broker", "which step on the way to the broker fails, and why"),
     "evaluate": Command("edge_asd_export.commands.evaluate", "recipes on a data set, in the field's way", "export"),
     "config": Command("edge_asd.commands.config", "check a configuration or a recipe"),
     "demo": Command("edge_asd_export.commands.demo", "the whole story on a simulated machine", "demo"),

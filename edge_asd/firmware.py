@@ -37,6 +37,7 @@ TimeOfDay = Annotated[
 TimeZone = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}(?!\n)$", description="a time zone such as Europe/Vienna")
 ]
+CommandName = Literal["status", "threshold", "arm", "disarm", "acknowledge", "calibrate", "snapshot", "reload"]
 
 
 class Tls(Settings):
@@ -53,6 +54,15 @@ class Tls(Settings):
         if (self.cert_file is None) != (self.key_file is None):
             missing = "cert_file" if self.cert_file is None else "key_file"
             raise ValueError(f"cert_file and key_file belong together, found no {missing}; give both or neither")
+
+
+class HomeAssistant(Settings):
+    """Home Assistant on the same broker, which shows the device by itself."""
+
+    enabled: bool = True
+    """Whether it is told what there is to show."""
+    prefix: TopicPath = "homeassistant"
+    """First part of its topics."""
 
 
 class Mqtt(Settings):
@@ -74,8 +84,14 @@ class Mqtt(Settings):
     """First part of every topic; the device's id follows it."""
     keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 30
     """Seconds between signs of life; the broker publishes the last will after one and a half times this."""
+    acknowledge_s: Annotated[int, Meta(ge=1, le=3600)] = 30
+    """Seconds that the broker may take to acknowledge a message before the connection is made afresh."""
     reconnect_max_s: Annotated[int, Meta(ge=1, le=3600)] = 120
     """Longest wait between two attempts to connect, in seconds."""
+    commands: bool | list[CommandName] = True
+    """Whether the device obeys commands that come over the broker: all, none, or those listed."""
+    home_assistant: HomeAssistant = msgspec.field(default_factory=HomeAssistant)
+    """What Home Assistant is told, in one retained message on `PREFIX/device/DEVICE/config`."""
 
     def __post_init__(self) -> None:
         if self.password_file is not None and self.username is None:

@@ -7,6 +7,7 @@ must not wait.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from pathlib import Path
@@ -54,6 +55,7 @@ class Judgement:
     def __init__(self, source: Source, bundle: Bundle, audience: Audience) -> None:
         calibration = bundle.manifest.calibration
         given = source.decision.threshold
+        self.name = source.name
         self._source, self._audience = source, audience
         self._window_s = bundle.recipe.horizon.seconds
         self._reference = BundleReference(id=Path(bundle.where).stem, sha256=bundle.sha256)
@@ -77,7 +79,7 @@ class Judgement:
     def decide(self, score: float, heard: float) -> None:
         """Take a score, made after so many seconds of sound."""
         with self._lock:
-            self._score, self._heard = score, heard
+            self._score, self._heard = score if math.isfinite(score) else None, heard
             now = self._now()
             reason = self._why_not(now)
             if reason is None:
@@ -155,8 +157,10 @@ class Judgement:
             threshold=self._threshold,
             window_s=self._window_s,
             microphone=self._microphone,
+            armed=self._armed,
             reason=reason,
             event=outcome.anomaly.id if outcome.anomaly else None,
+            acknowledged=outcome.anomaly is not None and outcome.anomaly.acknowledged,
             bundle=self._reference,
         )
         self._audience.state(self._state)

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from edge_asd.changes import FileWatch
+from edge_asd.control import Control, Skills
 from edge_asd.crew import Crew
 from edge_asd.errors import EdgeAsdError
 from edge_asd.firmware import Firmware, Web
@@ -174,6 +175,7 @@ class Daemon:
         self.crew = Crew(self._publisher)
         """Everyone who listens."""
         self.crew.follow(plan)
+        self._obey()
 
     def _change(self, plan: Plan) -> None:
         before, after = self._plan.firmware, plan.firmware
@@ -188,12 +190,21 @@ class Daemon:
             self._publisher = self._publishing.enter_context(next_publisher)
             self.crew = Crew(self._publisher)
             self.crew.follow(plan)
+            self._obey()
         self._plan = plan
         configure_logs(after.log)
         self._watch = FileWatch(plan.files)
         if before.web != after.web:
             self._serving.close()
             self._serve(after.web)
+
+    def _obey(self) -> None:
+        self._publisher.obey(
+            Control(lambda: self.crew, self._publisher, self.health, Skills(reload=self._told_to_reload))
+        )
+
+    def _told_to_reload(self) -> dict[str, str]:
+        return {name: post.bundle.sha256 for name, post in self.reload().posts.items()}
 
     def _serve(self, settings: Web) -> None:
         if settings.enabled:

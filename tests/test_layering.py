@@ -52,7 +52,7 @@ LAYERS = {
     "configuration": "errors files firmware recipe",
     "configuration.check": "bundle capture configuration errors firmware publish recipe",
     "recipe.shipped": "configuration errors recipe",
-    "schema": "configuration errors files",
+    "schema": "configuration errors files publish",
     # The daemon.
     "judgement": "bundle decision firmware publish schedule",
     "notify": "",
@@ -64,8 +64,10 @@ LAYERS = {
     "listener": "bundle capture errors firmware interpreter judgement pipeline publish scoring",
     "crew": "capture judgement listener plan publish",
     "report": "configuration crew interpreter plan publish version vitals",
-    "monitor": "changes crew errors firmware logs notify plan publish report web",
+    "control": "crew judgement publish",
+    "monitor": "changes control crew errors firmware logs notify plan publish report web",
     # The command line, which imports each command only when it is called.
+    "commands.check_broker": "configuration errors publish",
     "commands.config": "configuration.check",
     "commands.devices": "microphones",
     "commands.monitor": "configuration errors firmware monitor",

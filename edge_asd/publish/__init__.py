@@ -12,8 +12,8 @@ from edge_asd.publish.payloads import (
     SourceHealth,
     SourceInfo,
     State,
-    payload_schemas,
 )
+from edge_asd.publish.schemas import payload_schemas
 
 __all__ = [
     "Band",

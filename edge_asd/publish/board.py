@@ -19,6 +19,8 @@ class Notice(NamedTuple):
     """When it may go out, in seconds of the monotonic clock."""
     kind: str = ""
     """What it says in one word; while a connection stands, a change of it is not passed over."""
+    optional: bool = False
+    """Whether nothing is wrong when the broker refuses it."""
 
 
 class Board:
@@ -41,6 +43,12 @@ class Board:
                 # What was due and has not gone out yet is not put off by what replaces it.
                 notice = notice._replace(due=min(notice.due, waiting.pop().due))
             waiting.append(notice)
+
+    def newest(self, topic: str) -> bytes | None:
+        """Return what was last put up on a topic, sent or not; None where nothing was."""
+        with self._lock:
+            notice = self._newest.get(topic)
+        return None if notice is None else notice.payload
 
     def renew(self) -> None:
         """Have the newest of every topic sent again, at once: the broker may have forgotten them all."""

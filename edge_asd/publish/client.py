@@ -7,17 +7,22 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from edge_asd.errors import InputError
 from edge_asd.firmware import Mqtt
 from edge_asd.publish.board import Board, Notice
-from edge_asd.publish.clock import boot_id, clock_synced, numbers
-from edge_asd.publish.courier import Courier, Patience
+from edge_asd.publish.clock import boot_id, clock_synced, numbers, rfc3339
+from edge_asd.publish.commands import Commands, Controls
+from edge_asd.publish.courier import Courier
+from edge_asd.publish.discovery import discovery
+from edge_asd.publish.inbox import Inbox
+from edge_asd.publish.mqtt import Login, Version
 from edge_asd.publish.outbox import Outbox
-from edge_asd.publish.pacing import Backoff, StateLimiter
+from edge_asd.publish.pacing import Backoff, Patience, StateLimiter
 from edge_asd.publish.payloads import (
     OFFLINE,
     ONLINE,
@@ -29,11 +34,12 @@ from edge_asd.publish.payloads import (
     Spool,
     State,
     checked,
+    decode,
     encode,
 )
-from edge_asd.publish.session import Login, Version
+from edge_asd.publish.requests import CommandRefusedError, Incoming, Reply, Response, StatusData, Transaction
 from edge_asd.publish.tls import tls_context
-from edge_asd.publish.topics import Topics
+from edge_asd.publish.topics import Topics, is_id
 
 _log = logging.getLogger(__name__)
 
@@ -104,17 +110,23 @@ class Publisher:
         self._state_interval_s = state_interval_s
         self._stop_s = stop_s
         self._lock = threading.Lock()
-        self._numbers: dict[type, Callable[[], int]] = {kind: numbers() for kind in (Info, Health, State, Event)}
+        self._numbers: dict[type, Callable[[], int]] = {
+            kind: numbers() for kind in (Info, Health, State, Event, Response)
+        }
         self._limiters: dict[str, StateLimiter] = {}
         self._board = Board()
         self._outbox = outbox or Outbox()
+        self._commands = Commands(settings.commands, self._answer)
+        self._home = settings.home_assistant
+        births = (f"{self._home.prefix}/status",) if self._home.enabled else ()
         self._courier = Courier(
             login=self._login(settings, password),
             topics=self._topics,
             board=self._board,
             outbox=self._outbox,
+            inbox=Inbox(self._topics, self._commands.take, births, self._board.renew),
             backoff=backoff or Backoff(settings.reconnect_max_s),
-            patience=patience or Patience(),
+            patience=patience or Patience(acknowledgement_s=settings.acknowledge_s),
             version=version,
         )
         self._board.put(self._availability(ONLINE))
@@ -138,6 +150,7 @@ class Publisher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._commands.stop()
         self._courier.stop(self._availability(OFFLINE), self._stop_s)
         self._outbox.close()
         left = self._outbox.summary()
@@ -158,9 +171,35 @@ class Publisher:
         """Return how the publishing fares."""
         return Statistics(self.connected, self._outbox.summary(), self._courier.figures)
 
+    def obey(self, controls: Controls) -> None:
+        """Carry out the commands that come in, from now on; before, they are refused."""
+        self._commands.obey(controls)
+
+    def status(self) -> StatusData:
+        """Return the health and the states given last, as they are published.
+
+        Raises
+        ------
+        CommandRefusedError
+            When no health has been given yet.
+        """
+        health = self._board.newest(self._topics.health())
+        if health is None:
+            raise CommandRefusedError("the device is starting; try again later")
+        with self._lock:
+            sources = list(self._limiters)
+        payloads = {source: self._board.newest(self._topics.state(source)) for source in sources}
+        return StatusData(
+            health=decode(health, Health),
+            states={source: decode(payload, State) for source, payload in payloads.items() if payload is not None},
+        )
+
     def info(self, info: Info) -> None:
         """Publish what runs on the device."""
         self._put_up(self._topics.info(), info)
+        if self._home.enabled:
+            self._board.put(self._discovery(info))
+            self._courier.wake()
 
     def health(self, health: Health) -> None:
         """Publish how the device fares, with the publisher's own figures filled in."""
@@ -181,6 +220,30 @@ class Publisher:
         with self._lock:
             self._outbox.put(self._sealed(event))
         self._courier.wake()
+
+    def _answer(self, incoming: Incoming, transaction: Transaction, answer: dict[str, Any] | str) -> None:
+        refused = isinstance(answer, str)
+        response = Response(
+            ts=rfc3339(time.time()),
+            command=incoming.command,
+            status="error" if refused else "ok",
+            data=None if isinstance(answer, str) else answer,
+            error=answer if isinstance(answer, str) else None,
+            transaction=transaction,
+        )
+        payload = encode(self._sealed(response))
+        for topic in self._reply_topics(incoming):
+            self._courier.reply(Reply(topic, payload, incoming.correlation))
+
+    def _reply_topics(self, incoming: Incoming) -> set[str]:
+        topics = set()
+        if is_id(incoming.command):
+            topics.add(self._topics.response(incoming.command))
+        asked = incoming.reply_topic
+        # A topic of requests would have the device command itself, or another.
+        if asked and not set(asked) & set("+#\0") and "/request/" not in asked:
+            topics.add(asked)
+        return topics
 
     def _put_up(
         self,
@@ -204,6 +267,17 @@ class Publisher:
                 clock_synced=clock_synced(),
             )
         )
+
+    def _discovery(self, info: Info) -> Notice:
+        message = discovery(
+            self._topics,
+            [source.name for source in info.sources],
+            self._commands.allowed,
+            version=info.software.get("edge-asd"),
+            state_interval_s=self._state_interval_s,
+        )
+        topic = f"{self._home.prefix}/device/{self._device}/config"
+        return Notice(topic, msgspec.json.encode(message), 1, float("-inf"), optional=True)
 
     def _availability(self, payload: str) -> Notice:
         return Notice(self._topics.availability(), payload.encode(), 1, float("-inf"))

@@ -12,26 +12,27 @@ import threading
 import time
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from edge_asd.publish import reasons
 from edge_asd.publish.board import Board, Notice
-from edge_asd.publish.clock import rfc3339
 from edge_asd.publish.dispatch import Dispatcher
+from edge_asd.publish.inbox import Inbox
+from edge_asd.publish.ledger import Ledger
+from edge_asd.publish.mqtt import Login, Version
 from edge_asd.publish.outbox import Outbox
-from edge_asd.publish.pacing import Backoff, Flapping
+from edge_asd.publish.pacing import Backoff, Flapping, Patience
 from edge_asd.publish.payloads import Broker
+from edge_asd.publish.requests import Reply
 from edge_asd.publish.session import (
     Acknowledged,
     Connected,
-    Login,
     Lost,
     Opened,
+    Received,
     Refused,
     Report,
     Session,
+    Subscribed,
     Unreachable,
-    Version,
 )
 from edge_asd.publish.topics import Topics
 
@@ -40,21 +41,6 @@ _log = logging.getLogger(__name__)
 _LOOK_AROUND_S = 1.0
 _STABLE_S = 10.0
 _SPARE_S = 5.0
-_REPEAT_S = 600.0
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait for what, in seconds."""
-
-    reach_s: float = 30.0
-    """For the broker's machine to be found and reached."""
-    answer_s: float = 10.0
-    """For the broker's answer to a connection, once its machine is reached."""
-    acknowledgement_s: float = 60.0
-    """For the acknowledgement of a message, before the connection is taken for dead."""
-    refused_s: float = 60.0
-    """Before events that the broker refused are tried again."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +69,8 @@ class Courier:
         The device's topics.
     board, outbox
         Where notices and events wait.
+    inbox
+        Takes what comes in.
     backoff
         Waits between attempts to connect.
     patience
@@ -98,6 +86,7 @@ class Courier:
         topics: Topics,
         board: Board,
         outbox: Outbox,
+        inbox: Inbox,
         backoff: Backoff,
         patience: Patience,
         version: Version | None = None,
@@ -105,10 +94,12 @@ class Courier:
         self._login = login
         self._board = board
         self._outbox = outbox
+        self._inbox = inbox
+        self._ledger = Ledger(f"{login.settings.host}:{login.settings.port}")
         self._backoff = backoff
         self._patience = patience
         self._dispatcher = Dispatcher(topics, board, outbox, patience.refused_s)
-        self._reports: queue.SimpleQueue[Report | _Wake | _Stop] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[Report | Reply | _Wake | _Stop] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="mqtt-courier", daemon=True)
         self._awake = False
         self._flapping = Flapping()
@@ -118,12 +109,9 @@ class Courier:
         self._opened = False
         self._settled = version
         self._guess: Version = "5"
-        self._told: dict[str, float] = {}
         self._stop: _Stop | None = None
         self.online = threading.Event()
         """Set while the broker has accepted the connection."""
-        self.figures = Broker()
-        """How the connection fares; replaced, never changed."""
 
     # What other threads call.
 
@@ -144,6 +132,15 @@ class Courier:
         if self._thread.is_alive():
             _log.error("the MQTT thread does not end; it is left behind")
 
+    def reply(self, reply: Reply) -> None:
+        """Send an answer, if the broker is connected; never waits."""
+        self._reports.put(reply)
+
+    @property
+    def figures(self) -> Broker:
+        """How the connection fares."""
+        return self._ledger.figures
+
     # The thread.
 
     def _run(self) -> None:
@@ -156,7 +153,7 @@ class Courier:
                 self._end_session("error in this program, see the log", time.monotonic())
         self._leave()
 
-    def _next_report(self) -> Report | _Wake | _Stop | None:
+    def _next_report(self) -> Report | Reply | _Wake | _Stop | None:
         now = time.monotonic()
         until = now + _LOOK_AROUND_S
         if self._session is None:
@@ -170,17 +167,24 @@ class Courier:
         except queue.Empty:
             return None
 
-    def _take(self, report: Report | _Wake | _Stop | None, now: float) -> None:
+    def _take(self, report: Report | Reply | _Wake | _Stop | None, now: float) -> None:
         if isinstance(report, _Wake):
             self._awake = False
         elif isinstance(report, _Stop):
             self._prepare_to_stop(report)
+        elif isinstance(report, Reply):
+            self._dispatcher.reply(report)
         elif report is not None and report.session is self._session:
             self._take_from_session(report, now)
 
     def _take_from_session(self, report: Report, now: float) -> None:
         if isinstance(report, Acknowledged):
             self._on_acknowledged(report, now)
+        elif isinstance(report, Received):
+            self._inbox.take(report)
+        elif isinstance(report, Subscribed):
+            if report.reason.is_failure:
+                self._ledger.refused(reasons.deaf(report.reason, report.topic), now)
         elif isinstance(report, Opened):
             self._opened = True
             self._since = now
@@ -226,21 +230,20 @@ class Courier:
     def _on_connected(self, report: Connected, now: float) -> None:
         version = report.session.version
         waiting = self._outbox.summary().depth
-        _log.info("connected to the broker at %s, MQTT %s, %d events to send", self._address(), version, waiting)
+        self._ledger.connected(version, waiting)
         self._since = now
-        self.figures = replace(self.figures, connections=self.figures.connections + 1, protocol=version)
         self._dispatcher.begin(report.window)
+        report.session.subscribe(self._inbox.filters)
         self.online.set()
 
     def _on_acknowledged(self, report: Acknowledged, now: float) -> None:
         problem = self._dispatcher.settle(report.mid, report.reason, now)
         if problem:
-            self.figures = replace(self.figures, refused=self.figures.refused + 1)
-            self._tell(problem, now)
+            self._ledger.refused(problem, now)
 
     def _on_refused(self, report: Refused, now: float) -> None:
         if report.reason.code == reasons.UNSUPPORTED_PROTOCOL and report.session.version == "5":
-            _log.info("the broker at %s does not speak MQTT 5; going on with 3.1.1", self._address())
+            _log.info("the broker at %s does not speak MQTT 5; going on with 3.1.1", self._ledger.address)
             self._settled = "3.1.1"
             self._session = None
             self._attempt_at = now
@@ -269,25 +272,13 @@ class Courier:
             self._guess = "5"
             if now - self._since > _STABLE_S:
                 self._backoff.reset()
-                self._told.clear()
+                self._ledger.forgive()
         self.online.clear()
         wait_s = self._backoff.next()
         self._attempt_at = now + wait_s
-        self._tell(problem, now, f"; next attempt in {wait_s:.1f} s")
+        self._ledger.tell(problem, now, f"; next attempt in {wait_s:.1f} s")
         if session is not None:
             session.close(with_will=True)
-
-    def _tell(self, problem: str, now: float, tail: str = "") -> None:
-        """Keep what is wrong for the health message, and log it: what goes on being wrong, now and then."""
-        line = f"broker at {self._address()}: {problem}"
-        self.figures = replace(self.figures, last_error=line, last_error_ts=rfc3339(time.time()))
-        repeated = now - self._told.get(line, float("-inf")) < _REPEAT_S
-        if not repeated:
-            self._told[line] = now
-        _log.log(logging.DEBUG if repeated else logging.WARNING, "%s%s", line, tail)
-
-    def _address(self) -> str:
-        return f"{self._login.settings.host}:{self._login.settings.port}"
 
     # Stopping.
 
@@ -311,7 +302,7 @@ class Courier:
         farewell = self.online.is_set() and self._dispatcher.is_drained(time.monotonic())
         self.online.clear()
         if session is not None and not farewell:
-            _log.warning("stopped before the broker at %s had acknowledged everything", self._address())
+            _log.warning("stopped before the broker at %s had acknowledged everything", self._ledger.address)
         if session is not None:
             # Leaving politely suppresses the last will: only when our own farewell has arrived.
             session.close(with_will=not farewell)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -10,9 +12,14 @@ from edge_asd.publish.board import Board
 from edge_asd.publish.outbox import START, Outbox
 from edge_asd.publish.payloads import encode
 from edge_asd.publish.reasons import Reason, rejected
+from edge_asd.publish.requests import Reply
 from edge_asd.publish.session import Session
 from edge_asd.publish.spool import Entry
 from edge_asd.publish.topics import Topics
+
+_log = logging.getLogger(__name__)
+
+_MOST_REPLIES = 64
 
 
 class _Sent(NamedTuple):
@@ -22,15 +29,17 @@ class _Sent(NamedTuple):
     at: float
     """Monotonic time when it was handed over."""
     order: int | None
-    """Its order in the outbox; None for a notice."""
+    """Its order in the outbox; None for a notice or an answer."""
+    optional: bool = False
+    """Whether nothing is wrong when the broker refuses it."""
 
 
 class Dispatcher:
-    """Sends notices and events over one session at a time, never more at once than the broker's window.
+    """Sends answers, notices and events over one session at a time, never more at once than the broker's window.
 
-    Notices go first, then events in their order. An event leaves the outbox when the broker has acknowledged it. Once
-    the broker has refused one, the others of its topic wait with it, so that the order holds, and all are tried again
-    after a while.
+    Answers go first, then notices, then events in their order. An answer is lost with its connection; an event leaves
+    the outbox when the broker has acknowledged it. Once the broker has refused one, the others of its topic wait with
+    it, so that the order holds, and all are tried again after a while.
 
     Parameters
     ----------
@@ -50,6 +59,7 @@ class Dispatcher:
         self._window = 1
         self._history = 0
         self._under_way: dict[int, _Sent] = {}
+        self._replies: deque[Reply] = deque(maxlen=_MOST_REPLIES)
         self._cursor = START
         self._epoch = 0
         self._held: set[str] = set()
@@ -60,11 +70,17 @@ class Dispatcher:
         self._window = max(1, window)
         self._history = self._outbox.newest()
         self._under_way.clear()
+        self._replies.clear()
         self._start_over()
         self._board.renew()
 
+    def reply(self, reply: Reply) -> None:
+        """Have an answer sent."""
+        self._replies.append(reply)
+
     def send(self, session: Session, now: float) -> None:
         """Send as much as the window allows."""
+        self._send_replies(session, now)
         self._send_notices(session, now)
         if now >= self._retry_at or self._epoch != self._outbox.epoch:
             self._start_over()
@@ -74,6 +90,9 @@ class Dispatcher:
         """Take the broker's answer to a message; return what is wrong, in words, if it was refused."""
         sent = self._under_way.pop(mid, None)
         if sent is None:
+            return None
+        if reason.is_failure and sent.optional:
+            _log.info("%s", rejected(reason, sent.topic))
             return None
         if reason.is_failure:
             self._hold(sent, now)
@@ -89,13 +108,24 @@ class Dispatcher:
 
     def is_drained(self, now: float) -> bool:
         """Say whether everything that can be sent has been sent and answered."""
-        return not self._under_way and self._board.next_due() > now and not self._outbox.after(self._cursor, 1)
+        return (
+            not self._under_way
+            and not self._replies
+            and self._board.next_due() > now
+            and not self._outbox.after(self._cursor, 1)
+        )
+
+    def _send_replies(self, session: Session, now: float) -> None:
+        while self._replies and len(self._under_way) < self._window:
+            reply = self._replies.popleft()
+            mid = session.publish(reply.topic, reply.payload, 1, retain=False, correlation=reply.correlation)
+            self._under_way[mid] = _Sent(reply.topic, now, None)
 
     def _send_notices(self, session: Session, now: float) -> None:
         while len(self._under_way) < self._window and (notice := self._board.take(now)):
             mid = session.publish(notice.topic, notice.payload, notice.qos, retain=True)
             if notice.qos:
-                self._under_way[mid] = _Sent(notice.topic, now, None)
+                self._under_way[mid] = _Sent(notice.topic, now, None, notice.optional)
 
     def _send_events(self, session: Session, now: float) -> None:
         while (room := self._window - len(self._under_way)) > 0:

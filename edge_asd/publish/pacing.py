@@ -5,8 +5,23 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 _RANDOM = random.SystemRandom()
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for what, in seconds."""
+
+    reach_s: float = 30.0
+    """For the broker's machine to be found and reached."""
+    answer_s: float = 10.0
+    """For the broker's answer to a connection, once its machine is reached."""
+    acknowledgement_s: float = 60.0
+    """For the acknowledgement of a message, before the connection is taken for dead."""
+    refused_s: float = 60.0
+    """Before events that the broker refused are tried again."""
 
 
 class StateLimiter:

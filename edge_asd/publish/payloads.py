@@ -194,10 +194,14 @@ class State(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-as
     """Seconds of sound that one decision looks at."""
     microphone: Microphone
     """State of the microphone."""
+    armed: bool = True
+    """Whether it gives alarms; if not, the verdict is `unknown`, and scores are told all the same."""
     reason: str | None = None
     """Why the verdict is `unknown`."""
     event: str | None = None
     """Id of the anomaly in progress."""
+    acknowledged: bool = False
+    """Whether somebody has taken note of it."""
     bundle: BundleReference | None = None
     """Bundle that judged."""
 
@@ -282,20 +286,6 @@ def encode(message: Message) -> bytes:
     return msgspec.json.encode(message)
 
 
-def payload_schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON schema (draft 2020-12) of each payload, by the name in its `schema` field."""
-    return {_name(kind): _schema(kind) for kind in (Info, Health, State, Event)}
-
-
-def _name(kind: type[Message]) -> str:
-    return str(kind.__struct_config__.tag)
-
-
-def _schema(kind: type[Message]) -> dict[str, Any]:
-    (root,), definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
-    for definition in definitions.values():
-        # msgspec tells what a writer may leave out; these are written in full, always.
-        definition["required"] = list(definition["properties"])
-        for field in definition["properties"].values():
-            field.pop("default", None)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": definitions}
+def decode(payload: bytes, kind: type[MessageType]) -> MessageType:
+    """Return the message that :func:`encode` gave `payload` for."""
+    return msgspec.json.decode(payload, type=kind)

@@ -53,6 +53,11 @@ def rejected(reason: Reason, topic: str) -> str:
     return _joined(f"the broker refused a message on {topic}: {reason.name}", remedy)
 
 
+def deaf(reason: Reason, topic: str) -> str:
+    """Say why the broker refused a subscription."""
+    return f"the broker refused the subscription to {topic}: {reason.name}; allow this user to read there"
+
+
 def lost(reason: Reason, detail: str, client_id: str) -> str:
     """Say why an established connection ended.
 
@@ -89,10 +94,8 @@ def flapping(client_id: str) -> str:
 
 def unreachable(error: BaseException, *, encrypted: bool) -> str:
     """Say why no connection came about."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _untrusted(error)
-    if isinstance(error, (ssl.SSLError, ConnectionResetError)) and encrypted:
-        return f"encryption failed: {getattr(error, 'reason', None) or error}; does this port speak TLS?"
+    if isinstance(error, ssl.SSLError) or (isinstance(error, ConnectionResetError) and encrypted):
+        return unencrypted(error)
     if isinstance(error, socket.gaierror):
         return f"the name could not be resolved: {error.strerror}; check mqtt.host"
     if isinstance(error, ConnectionRefusedError):
@@ -100,6 +103,16 @@ def unreachable(error: BaseException, *, encrypted: bool) -> str:
     if isinstance(error, TimeoutError):
         return "no answer within the time: check mqtt.host, mqtt.port and the firewall"
     return f"no connection: {error}"
+
+
+def unencrypted(error: BaseException) -> str:
+    """Say why encryption did not come about."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _untrusted(error)
+    certificate = _certificate_wanted(str(error))
+    if certificate:
+        return f"the broker ended the connection: {certificate}"
+    return f"encryption failed: {getattr(error, 'reason', None) or error}; does this port speak TLS?"
 
 
 def _untrusted(error: ssl.SSLCertVerificationError) -> str:

@@ -14,14 +14,14 @@ import contextlib
 import functools
 import logging
 import socket
-import ssl
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from edge_asd.firmware import Mqtt
+from edge_asd.publish import mqtt
+from edge_asd.publish.mqtt import WINDOW, Login, Version
 from edge_asd.publish.reasons import Reason
 
 if TYPE_CHECKING:
@@ -29,30 +29,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-Version = Literal["5", "3.1.1"]
-"""MQTT version."""
-
-WINDOW = 20
-"""Most messages under way at once; paho queues what is more."""
 _CLOSE_S = 1.0
-
-
-@dataclass(frozen=True)
-class Login:
-    """What every session of one device needs."""
-
-    device: str
-    """Id of the device, and its client id."""
-    settings: Mqtt
-    """The broker."""
-    will_topic: str
-    """Topic of the last will."""
-    will_payload: str
-    """The last will, retained."""
-    tls: ssl.SSLContext | None = None
-    """Encryption; plain where None."""
-    password: str | None = field(default=None, repr=False)
-    """Password; never shown."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +84,27 @@ class Acknowledged(Report):
     reason: Reason
 
 
+@dataclass(frozen=True)
+class Subscribed(Report):
+    """The broker answered a subscription."""
+
+    topic: str
+    """Its filter."""
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Received(Report):
+    """A message came in."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    """Whether it is, or will be, retained by the broker; under 3.1.1 only what was retained before shows."""
+    reply_topic: str | None
+    correlation: bytes | None
+
+
 def _guarded(callback: Callable[..., None]) -> Callable[..., None]:
     """Keep an exception in a callback from killing paho's thread; the log tells of it."""
 
@@ -140,18 +138,31 @@ class Session:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._detail = ""
-        self._client = _client(login, version)
+        self._filters: tuple[str, ...] = ()
+        self._client = mqtt.client(login, version)
         self._bind(self._client)
 
     def open(self) -> None:
         """Begin to connect, without waiting for it."""
         settings = self._login.settings
-        self._client.connect_async(settings.host, settings.port, settings.keepalive_s)
+        # What is larger than any request the broker keeps to itself, where it speaks MQTT 5.
+        limit = mqtt.properties("CONNECT", MaximumPacketSize=mqtt.LARGEST_PACKET_BYTES) if self.version == "5" else None
+        self._client.connect_async(settings.host, settings.port, settings.keepalive_s, properties=limit)
         self._client.loop_start()
 
-    def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool) -> int:
+    def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool, correlation: bytes | None = None) -> int:
         """Hand a message to paho; its number comes back in an :class:`Acknowledged` when `qos` is 1."""
-        return self._client.publish(topic, payload, qos, retain).mid
+        with_correlation = correlation is not None and self.version == "5"
+        properties = mqtt.properties("PUBLISH", CorrelationData=correlation) if with_correlation else None
+        return self._client.publish(topic, payload, qos, retain, properties).mid
+
+    def subscribe(self, filters: tuple[str, ...], *, own: bool = False) -> None:
+        """Ask, once in a session, for messages that come from now on, `own` ones or not; not for what is retained."""
+        self._filters = filters
+        if self.version == "5":
+            self._client.subscribe([(each, mqtt.live_messages(own=own)) for each in filters])
+        else:
+            self._client.subscribe([(each, 1) for each in filters])
 
     def is_alive(self) -> bool:
         """Whether paho's thread still runs, or has not begun to connect yet."""
@@ -187,6 +198,8 @@ class Session:
         client.on_connect_fail = _guarded(self._on_connect_fail)
         client.on_disconnect = _guarded(self._on_disconnect)
         client.on_publish = _guarded(self._on_publish)
+        client.on_subscribe = _guarded(self._on_subscribe)
+        client.on_message = _guarded(self._on_message)
         client.on_log = _guarded(self._on_log)
 
     def _on_pre_connect(self, *_: object) -> None:
@@ -199,7 +212,7 @@ class Session:
         self._report(Opened(self))
 
     def _on_connect(self, _client: Client, _data: object, _flags: object, code: Any, properties: Any) -> None:
-        reason = _reason(code)
+        reason = mqtt.reason(code)
         if reason.is_failure:
             self._report(Refused(self, reason))
         else:
@@ -210,13 +223,23 @@ class Session:
         self._report(Unreachable(self, sys.exc_info()[1] or OSError("unknown error")))
 
     def _on_disconnect(self, _client: Client, _data: object, _flags: object, code: Any, _properties: object) -> None:
-        self._report(Lost(self, _reason(code), self._detail))
+        self._report(Lost(self, mqtt.reason(code), self._detail))
 
     def _on_publish(self, _client: Client, _data: object, mid: int, code: Any, _properties: object) -> None:
-        self._report(Acknowledged(self, mid, _reason(code)))
+        self._report(Acknowledged(self, mid, mqtt.reason(code)))
+
+    def _on_subscribe(self, _client: Client, _data: object, _mid: int, codes: list[Any], _properties: object) -> None:
+        for topic, code in zip(self._filters, codes, strict=False):
+            self._report(Subscribed(self, topic, mqtt.reason(code)))
+
+    def _on_message(self, _client: Client, _data: object, message: Any) -> None:
+        given = message.properties
+        reply_topic = getattr(given, "ResponseTopic", None)
+        correlation = getattr(given, "CorrelationData", None)
+        self._report(Received(self, message.topic, message.payload, message.retain, reply_topic, correlation))
 
     def _on_log(self, _client: Client, _data: object, level: int, text: str) -> None:
-        if level == _mqtt().LogLevel.MQTT_LOG_ERR:
+        if level == mqtt.enums().LogLevel.MQTT_LOG_ERR:
             self._detail = text
 
 
@@ -224,33 +247,3 @@ def _break_off(connection: object) -> None:
     if isinstance(connection, socket.socket):
         with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
-
-
-def _mqtt() -> Any:
-    # paho takes 60 ms to import; the command line must start without.
-    import paho.mqtt.enums  # noqa: PLC0415 - needs half of the start-up time
-
-    return paho.mqtt.enums
-
-
-def _reason(code: Any) -> Reason:
-    return Reason(code.value, str(code))
-
-
-def _client(login: Login, version: Version) -> Client:
-    from paho.mqtt.client import Client  # noqa: PLC0415
-
-    enums = _mqtt()
-    protocol = enums.MQTTProtocolVersion.MQTTv5 if version == "5" else enums.MQTTProtocolVersion.MQTTv311
-    client = Client(
-        enums.CallbackAPIVersion.VERSION2, client_id=login.device, protocol=protocol, reconnect_on_failure=False
-    )
-    # Even so paho would wait before it gives up the first attempt.
-    client.reconnect_delay_set(0, 0)
-    client.max_inflight_messages_set(WINDOW)
-    client.will_set(login.will_topic, login.will_payload, qos=1, retain=True)
-    if login.settings.username is not None:
-        client.username_pw_set(login.settings.username, login.password)
-    if login.tls is not None:
-        client.tls_set_context(login.tls)
-    return client

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from edge_asd.errors import InputError
 
+CHECK = "check"
+"""No command: what `edge-asd check-broker` sends to itself."""
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -38,6 +40,23 @@ class Topics(NamedTuple):
         """Anomalies of one source; not retained."""
         return self._of_device(checked_id("source", source), "event")
 
+    def request(self, command: str) -> str:
+        """Return the topic of one command."""
+        return self._of_device("request", checked_id("command", command))
+
+    def requests(self) -> str:
+        """Return the filter of all commands to the device."""
+        return self._of_device("request", "+")
+
+    def command(self, topic: str) -> str | None:
+        """Return the command that a topic of a request names; None for any other topic."""
+        start = self._of_device("request", "")
+        return topic.removeprefix(start) if topic.startswith(start) else None
+
+    def response(self, command: str) -> str:
+        """Answers to a command; not retained."""
+        return self._of_device("response", checked_id("command", command))
+
     def _of_device(self, *levels: str) -> str:
         return "/".join((self.base, checked_id("device", self.device), *levels))
 
@@ -50,6 +69,11 @@ def checked_id(what: str, identifier: str) -> str:
     InputError
         When it is empty or holds anything but letters, digits, `_` and `-`: MQTT gives `+`, `#` and `/` a meaning.
     """
-    if _IDENTIFIER.fullmatch(identifier):
+    if is_id(identifier):
         return identifier
     raise InputError(what, expected="letters, digits, '_' or '-' alone", found=repr(identifier))
+
+
+def is_id(text: str) -> bool:
+    """Say whether `text` can be a level of a topic."""
+    return _IDENTIFIER.fullmatch(text) is not None

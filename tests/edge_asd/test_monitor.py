@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,10 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 import soundfile
 
+from edge_asd.publish import payload_schemas
 from tests.handmade import RATE, hum, write_handmade
 
 DEVICE = "edge-asd/bench-1"
@@ -145,3 +148,44 @@ def test_a_bundle_that_fails_its_self_test_is_refused(site: Path, broker: Any, d
     _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors.count("\n")) == (2, 1)
     assert "truncated or altered" in errors
+
+
+def ask(listener: Any, broker: Any, command: str, **request: Any) -> Any:
+    """Send a command and return its answer."""
+    topic, transaction = f"{DEVICE}/request/{command}", time.monotonic_ns()
+    content = json.dumps({**request, "transaction": transaction})
+    where = ["-h", "127.0.0.1", "-p", str(broker.port), "-q", "1"]
+    subprocess.run(["mosquitto_pub", *where, "-t", topic, "-m", content], check=True)
+
+    def fits(message: Any) -> bool:
+        return "/response/" in message.topic and message.json()["transaction"] == transaction
+
+    (message,) = listener.wait_for(fits)
+    document = message.json()
+    jsonschema.validate(document, payload_schemas()["edge-asd/response/1"])
+    return document
+
+
+def test_the_daemon_obeys_commands(broker: Any, daemon: Any) -> None:
+    with broker.listener(f"{DEVICE}/#") as listener:
+        daemon("file:long.wav")
+        wait_for(lambda: any(m.json()["verdict"] == "normal" for m in payloads(listener, "hum/state")))
+        status = ask(listener, broker, "status")["data"]
+        assert status["states"]["hum"]["verdict"] == "normal"
+        assert status["health"]["sources"]["hum"]["windows_scored"] > 0
+        assert ask(listener, broker, "threshold")["data"] == {"thresholds": {"hum": 4.0}}
+        assert "no source 'fan'; there are hum" in ask(listener, broker, "threshold", value=1, source="fan")["error"]
+        assert "no anomaly in progress" in ask(listener, broker, "acknowledge")["error"]
+        ask(listener, broker, "threshold", value=-100)
+        new, *_ = listener.wait_for(lambda message: message.topic.endswith("hum/event"))
+        event = new.json()
+        assert (event["type"], event["threshold"]) == ("new", -100)
+        assert ask(listener, broker, "acknowledge", value=event["id"])["data"] == {"acknowledged": {"hum": event["id"]}}
+        assert ask(listener, broker, "disarm")["data"] == {"armed": {"hum": False}}
+        (end,) = listener.wait_for(lambda message: '"type":"end"' in message.payload)
+        assert (end.json()["id"], end.json()["reason"]) == (event["id"], "disarmed")
+        listener.wait_for(lambda message: message.topic.endswith("state") and not message.json()["armed"])
+        assert ask(listener, broker, "arm", source="hum")["data"] == {"armed": {"hum": True}}
+        (sha256,) = ask(listener, broker, "reload")["data"]["bundles"].values()
+        assert sha256 == event["bundle"]["sha256"]
+        assert "cannot calibrate" in ask(listener, broker, "calibrate")["error"]

@@ -17,7 +17,9 @@ from edge_asd.configuration import parse
 from edge_asd.configuration.documents import DOCUMENTS, Document
 from edge_asd.configuration.faults import BrokenRuleError
 from edge_asd.errors import InputError
-from edge_asd.schema import generated, json_schema, main, reference
+from edge_asd.publish import payload_schemas
+from edge_asd.publish.schemas import PAYLOADS, Payload
+from edge_asd.schema import generated, json_schema, main, message_schema, messages, reference
 
 FIRMWARE: dict[str, Any] = {
     "device": "d",
@@ -203,6 +205,30 @@ def test_the_reference_names_every_setting_with_its_form_default_and_meaning() -
             assert f"`{key}`" in text or f".{key}`" in text or key == "kind", name
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert all(row.replace("\\|", "").count("|") == 5 for row in rows)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload.name)
+def test_every_key_of_a_message_is_described_in_schema_and_reference(payload: Payload) -> None:
+    schema = message_schema(payload)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    keys = properties(schema)
+    assert [key for key, inner in keys.items() if not key.endswith(".schema") and not inner.get("description")] == []
+    chapter = messages().partition(f"\n## {payload.name.capitalize()}: ")[2].partition("\n## ")[0]
+    own = {record.__name__ for record in (payload.record, *payload.answers)}
+    for record, _, key in (name.partition(".") for name in keys):
+        assert record not in own or f"`{key}`" in chapter, key
+
+
+def test_what_is_shipped_is_what_messages_are_held_against() -> None:
+    def without_words(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: without_words(item) for key, item in value.items() if key not in {"description", "title"}}
+        return [without_words(item) for item in value] if isinstance(value, list) else value
+
+    folder = Path(__file__).parents[2] / "firmware_configs"
+    for name, schema in payload_schemas().items():
+        shipped = json.loads((folder / f"mqtt-{name.split('/')[1]}.schema.json").read_text(encoding="utf-8"))
+        assert without_words(shipped) == without_words(schema)
 
 
 def test_generated_files_are_fresh() -> None:

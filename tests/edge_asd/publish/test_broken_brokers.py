@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge_asd.publish import Event, Publisher, session
-from edge_asd.publish.courier import Courier, Patience
+from edge_asd.publish import Event, Publisher, mqtt
+from edge_asd.publish.courier import Courier
+from edge_asd.publish.pacing import Patience
 
 if TYPE_CHECKING:
     from tests.conftest import Broker
@@ -186,19 +187,19 @@ def test_leaving_a_broker_that_acknowledges_nothing_leaves_the_word_to_the_last_
 def test_no_more_than_the_broker_wants_is_under_way_at_once(
     serve: Callable[[Handler], int], make_publisher: MakePublisher, make_event: MakeEvent
 ) -> None:
-    receive_maximum_3 = bytes([0x20, 6, 0, 0, 3, 0x21, 0, 3])
+    receive_maximum_4 = bytes([0x20, 6, 0, 0, 3, 0x21, 0, 4])
     received = bytearray()
 
     def handler(connection: socket.socket) -> None:
         connection.recv(4096)
-        connection.sendall(receive_maximum_3)
+        connection.sendall(receive_maximum_4)
         while data := connection.recv(65536):
             received.extend(data)
 
     with make_publisher(serve(handler), stop_s=0.3) as publisher:
         for _ in range(50):
             publisher.event(make_event())
-        # Availability and info are under way as well, and leave room for one event.
+        # Availability, info and discovery are under way as well, and leave room for one event.
         wait_until(lambda: b"/event" in received)
     assert received.count(b"edge-asd/pi-07/pump-3/event") == 1
 
@@ -263,8 +264,9 @@ def test_an_error_in_a_callback_is_logged_and_the_event_still_arrives(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with make_publisher(broker.port, patience=Patience(acknowledgement_s=0.3)) as publisher:
-        assert publisher.wait_connected(WAIT_S)
-        monkeypatch.setattr(session, "_reason", failing_once(session._reason, RuntimeError("a defect")))
+        publisher.event(make_event())
+        wait_until(lambda: publisher.statistics().spool.depth == 0)
+        monkeypatch.setattr(mqtt, "reason", failing_once(mqtt.reason, RuntimeError("a defect")))
         publisher.event(make_event())
         wait_until(lambda: publisher.statistics().spool.depth == 0)
     assert "error in _on_publish" in caplog.text

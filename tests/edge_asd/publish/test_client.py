@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,8 @@ import pytest
 from edge_asd.errors import InputError
 from edge_asd.firmware import Mqtt, Tls
 from edge_asd.publish import Event, Health, Info, Publisher, SourceHealth, State, payload_schemas
-from edge_asd.publish.courier import Patience
+from edge_asd.publish.pacing import Patience
+from tests.edge_asd.publish.certificates import Certificates, encrypted, users
 
 if TYPE_CHECKING:
     from tests.conftest import Broker, Listener, Message
@@ -72,7 +72,7 @@ def test_who_comes_later_finds_online_info_state_and_health_retained(
         )
         with broker.listener() as early:
             early.wait_for(on("health"))
-        with broker.listener() as listener:
+        with broker.listener("edge-asd/#") as listener:
             listener.wait_for(lambda _: True, 4)
             found = {message.topic: message for message in listener.messages()}
     assert all(message.retained for message in found.values())
@@ -261,17 +261,6 @@ def test_leaving_without_a_broker_tells_what_is_lost(
     assert publisher.statistics().spool.depth == 1
 
 
-def users(folder: Path, **passwords: str) -> str:
-    tool = shutil.which("mosquitto_passwd")
-    if tool is None:
-        pytest.skip("mosquitto_passwd is not installed (Debian package mosquitto)")
-    file = folder / "passwords"
-    file.touch()
-    for name, password in passwords.items():
-        subprocess.run([tool, "-b", file, name, password], check=True, capture_output=True)
-    return f"password_file {file}"
-
-
 def test_a_wrong_password_is_named_and_never_shown(
     make_broker: MakeBroker, make_publisher: MakePublisher, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -346,51 +335,9 @@ def test_a_host_that_cannot_be_a_name_is_refused_at_once(info: Info) -> None:
         Publisher("pi-07", Mqtt(host="broker..local"), None, info)
 
 
-class Certificates:
-    """A certificate authority and what it signed, by openssl."""
-
-    def __init__(self, folder: Path) -> None:
-        if shutil.which("openssl") is None:
-            pytest.skip("openssl is not installed (Debian package openssl)")
-        self.folder = folder
-        self.ca = self._make("ca", "-x509", "-addext", "basicConstraints=critical,CA:TRUE")
-        self._signed("broker", "subjectAltName=DNS:localhost")
-        self._signed("device", "subjectAltName=DNS:pi-07")
-
-    def path(self, name: str) -> str:
-        return str(self.folder / name)
-
-    def _make(self, name: str, *options: str) -> str:
-        key = [
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-keyout",
-            self.path(f"{name}.key"),
-        ]
-        out = ["-subj", f"/CN={name}", "-out", self.path(f"{name}.pem")]
-        subprocess.run(["openssl", "req", "-new", *key, *out, *options], check=True, capture_output=True)
-        return self.path(f"{name}.pem")
-
-    def _signed(self, name: str, extension: str) -> None:
-        request = self._make(name)
-        (self.folder / f"{name}.ext").write_text(extension)
-        ca = ["-CA", self.ca, "-CAkey", self.path("ca.key"), "-CAcreateserial", "-days", "2"]
-        out = ["-extfile", self.path(f"{name}.ext"), "-out", self.path(f"{name}.crt")]
-        subprocess.run(["openssl", "x509", "-req", "-in", request, *ca, *out], check=True, capture_output=True)
-
-
 @pytest.fixture
 def certificates(tmp_path: Path) -> Certificates:
     return Certificates(tmp_path)
-
-
-def encrypted(make_broker: MakeBroker, certificates: Certificates, *options: str) -> Broker:
-    files = {"cafile": certificates.ca, "certfile": certificates.path("broker.crt")}
-    keyfile = f"keyfile {certificates.path('broker.key')}"
-    return make_broker(*(f"{option} {file}" for option, file in files.items()), keyfile, *options)
 
 
 def test_an_encrypted_connection_and_what_may_be_wrong_with_it(

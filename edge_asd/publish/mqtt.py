@@ -1,0 +1,92 @@
+"""The client library, and how a client of it is set up; imported only when it is needed."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from edge_asd.firmware import Mqtt
+from edge_asd.publish.reasons import Reason
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client
+
+Version = Literal["5", "3.1.1"]
+"""MQTT version."""
+
+WINDOW = 20
+"""Most messages under way at once; paho queues what is more."""
+LARGEST_PACKET_BYTES = 64 * 1024
+"""A broker of MQTT 5 keeps larger messages to itself."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """What every session of one device needs."""
+
+    device: str
+    """Id of the device, and its client id."""
+    settings: Mqtt
+    """The broker."""
+    will_topic: str | None
+    """Topic of the last will; none is left where None."""
+    will_payload: str
+    """The last will, retained."""
+    tls: ssl.SSLContext | None = None
+    """Encryption; plain where None."""
+    password: str | None = field(default=None, repr=False)
+    """Password; never shown."""
+
+
+def enums() -> Any:
+    """Return paho's module of enumerations."""
+    # paho takes 60 ms to import; the command line must start without.
+    import paho.mqtt.enums  # noqa: PLC0415 - needs half of the start-up time
+
+    return paho.mqtt.enums
+
+
+def properties(packet: str, **values: Any) -> Any:
+    """Return MQTT 5 properties of a kind of packet, such as `PUBLISH`."""
+    from paho.mqtt.packettypes import PacketTypes  # noqa: PLC0415
+    from paho.mqtt.properties import Properties  # noqa: PLC0415
+
+    made: Any = Properties(getattr(PacketTypes, packet))  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
+
+
+def reason(code: Any) -> Reason:
+    """Return paho's reason code as a plain record."""
+    return Reason(code.value, str(code))
+
+
+def live_messages(*, own: bool) -> Any:
+    """Return the MQTT 5 options of a subscription to what comes from now on, not to what is retained."""
+    from paho.mqtt.subscribeoptions import SubscribeOptions  # noqa: PLC0415
+
+    # Without retainAsPublished a message that is to be retained could not be told from others.
+    return SubscribeOptions(qos=1, noLocal=not own, retainAsPublished=True, retainHandling=2)
+
+
+def client(login: Login, version: Version) -> Client:
+    """Return a client that is set up and not connected yet."""
+    from paho.mqtt.client import Client  # noqa: PLC0415
+
+    known = enums()
+    protocol = known.MQTTProtocolVersion.MQTTv5 if version == "5" else known.MQTTProtocolVersion.MQTTv311
+    made = Client(
+        known.CallbackAPIVersion.VERSION2, client_id=login.device, protocol=protocol, reconnect_on_failure=False
+    )
+    # Even so paho would wait before it gives up the first attempt.
+    made.reconnect_delay_set(0, 0)
+    made.max_inflight_messages_set(WINDOW)
+    if login.will_topic is not None:
+        made.will_set(login.will_topic, login.will_payload, qos=1, retain=True)
+    if login.settings.username is not None:
+        made.username_pw_set(login.settings.username, login.password)
+    if login.tls is not None:
+        made.tls_set_context(login.tls)
+    return made
