@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 
 _MOST_WAITING = 16
 _STOP_S = 2.0
+_SLOW = frozenset({"calibrate", "snapshot", "reload"})
 
 
 class Controls(Protocol):
@@ -79,8 +80,37 @@ def names() -> tuple[str, ...]:
     return get_args(CommandName)
 
 
+class _Lane:
+    """Requests that are carried out one after the other, in a thread of their own."""
+
+    def __init__(self, name: str, work: Callable[[Incoming, Request], None]) -> None:
+        self._work = work
+        self._waiting: queue.Queue[tuple[Incoming, Request] | None] = queue.Queue(_MOST_WAITING)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, incoming: Incoming, request: Request) -> None:
+        """Add a request; raises :class:`queue.Full`."""
+        self._waiting.put_nowait((incoming, request))
+
+    def stop(self) -> None:
+        """End after the request that is under way, which is waited for, for a while."""
+        if self._thread.is_alive():
+            with contextlib.suppress(queue.Full):
+                self._waiting.put_nowait(None)
+            # A command may have itself stopped: a reload that leads to another broker.
+            if self._thread is not threading.current_thread():
+                self._thread.join(_STOP_S)
+
+    def _run(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            self._work(*item)
+
+
 class Commands:
-    """Carries out requests one after the other.
+    """Carries out requests in their order; those that take long do not keep the others waiting.
 
     Parameters
     ----------
@@ -95,29 +125,27 @@ class Commands:
         """Names of those that are carried out."""
         self._answer = answer
         self._controls: Controls | None = None
-        self._waiting: queue.Queue[tuple[Incoming, Request] | None] = queue.Queue(_MOST_WAITING)
-        self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
+        self._quick = _Lane("commands", self._work)
+        self._slow = _Lane("slow commands", self._work)
 
     def obey(self, controls: Controls) -> None:
         """Begin to carry out commands on `controls`."""
         self._controls = controls
-        self._thread.start()
+        self._quick.start()
+        self._slow.start()
 
     def stop(self) -> None:
-        """Carry out nothing more; one that is under way is waited for, for a while."""
+        """Carry out nothing more; what is under way is waited for, for a while."""
         self._controls = None
-        if self._thread.is_alive():
-            with contextlib.suppress(queue.Full):
-                self._waiting.put_nowait(None)
-            # A command may have itself stopped: a reload that leads to another broker.
-            if self._thread is not threading.current_thread():
-                self._thread.join(_STOP_S)
+        self._quick.stop()
+        self._slow.stop()
 
     def take(self, incoming: Incoming) -> None:
         """Take a request, to be answered in its turn; never waits."""
         try:
             request = self._accepted(incoming)
-            self._waiting.put_nowait((incoming, request))
+            lane = self._slow if incoming.command in _SLOW else self._quick
+            lane.put(incoming, request)
         except CommandRefusedError as error:
             self._refuse(incoming, transaction_of(incoming.payload), str(error))
         except queue.Full:
@@ -133,16 +161,14 @@ class Commands:
             raise CommandRefusedError("the device is starting or stopping; try again later")
         return decode(incoming.payload)
 
-    def _run(self) -> None:
-        while self._controls is not None and (item := self._waiting.get()) is not None:
-            incoming, request = item
-            try:
-                self._carry_out(incoming, request)
-            except EdgeAsdError as error:
-                self._refuse(incoming, request.transaction, str(error))
-            except Exception:  # noqa: BLE001 - a guard: whatever a command does, the next is heard
-                _log.exception("error in the command %s", incoming.command)
-                self._refuse(incoming, request.transaction, "an error in this program; the device's log has more")
+    def _work(self, incoming: Incoming, request: Request) -> None:
+        try:
+            self._carry_out(incoming, request)
+        except EdgeAsdError as error:
+            self._refuse(incoming, request.transaction, str(error))
+        except Exception:  # noqa: BLE001 - a guard: whatever a command does, the next is heard
+            _log.exception("error in the command %s", incoming.command)
+            self._refuse(incoming, request.transaction, "an error in this program; the device's log has more")
 
     def _carry_out(self, incoming: Incoming, request: Request) -> None:
         controls = self._controls

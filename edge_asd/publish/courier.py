@@ -183,8 +183,7 @@ class Courier:
         elif isinstance(report, Received):
             self._inbox.take(report)
         elif isinstance(report, Subscribed):
-            if report.reason.is_failure:
-                self._ledger.refused(reasons.deaf(report.reason, report.topic), now)
+            self._on_subscribed(report, now)
         elif isinstance(report, Opened):
             self._opened = True
             self._since = now
@@ -239,6 +238,16 @@ class Courier:
     def _on_acknowledged(self, report: Acknowledged, now: float) -> None:
         problem = self._dispatcher.settle(report.mid, report.reason, now)
         if problem:
+            self._ledger.refused(problem, now)
+
+    def _on_subscribed(self, report: Subscribed, now: float) -> None:
+        if not report.reason.is_failure:
+            return
+        problem = reasons.deaf(report.reason, report.topic)
+        if report.topic in self._inbox.births:
+            # Nothing is wrong with a plant that has no Home Assistant.
+            _log.info("%s", problem)
+        else:
             self._ledger.refused(problem, now)
 
     def _on_refused(self, report: Refused, now: float) -> None:

@@ -36,14 +36,15 @@ class Inbox:
     ) -> None:
         self._topics = topics
         self._obey = obey
-        self._births = births
+        self.births = births
+        """Those of other people's."""
         self._welcome = welcome
         self.filters = (topics.requests(), *births)
         """What to subscribe to."""
 
     def take(self, message: Received) -> None:
         """Take a message."""
-        if message.topic in self._births:
+        if message.topic in self.births:
             if message.payload == b"online":
                 self._welcome()
             return
