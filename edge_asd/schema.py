@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -122,6 +123,9 @@ def write(folder: Path) -> list[Path]:
 
 
 def _describe(cls: type[msgspec.Struct], component: dict[str, Any]) -> None:
+    if "description" in component:
+        # Python takes a docstring's indentation away from 3.13 on.
+        component["description"] = inspect.cleandoc(component["description"])
     for key, field in fields_of(cls).items():
         schema = component["properties"][key]
         meaning = meanings(cls).get(field.name)
