@@ -127,10 +127,16 @@ class Broker:
         raise AssertionError(self._log.read_text())
 
     def stop(self) -> None:
-        if self._process is not None:
+        if self._process is None:
+            return
+        until = time.monotonic() + 10
+        while self._process.poll() is None:
+            assert time.monotonic() < until, "mosquitto does not end"
+            # It listens before it enters its loop, and forgets a signal that came in between.
             self._process.terminate()
-            self._process.wait(10)
-            self._process = None
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.5)
+        self._process = None
 
     def reload(self) -> None:
         """Have it read its passwords and access list again."""
