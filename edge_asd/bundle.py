@@ -102,6 +102,10 @@ class Calibration(Settings):
     """Folds of the cross-fitting."""
     held_out: list[float]
     """Held-out scores, in the order of the recordings."""
+    alarms_per_week: float | None = None
+    """Alarms that a week of normal sound is expected to raise with the default hysteresis."""
+    extremal_index: float | None = None
+    """Alarms per decision above a high level: 1 where every decision stands for itself."""
 
 
 class Training(Settings):
@@ -134,6 +138,19 @@ class Quality(Settings):
     """Anomalous recordings scored."""
 
 
+class Site(Settings):
+    """Normal sound of another place, which a bundle was calibrated on after its export."""
+
+    parent: str
+    """SHA-256 of the bundle that was calibrated."""
+    recordings: int
+    """Recordings heard there."""
+    list_sha256: str
+    """SHA-256 over their names and contents, in order."""
+    adapted: list[str]
+    """What was adapted to them besides the threshold, such as `parts.steady`."""
+
+
 class Manifest(Settings):
     """The bundle's table of contents and record."""
 
@@ -155,6 +172,8 @@ class Manifest(Settings):
     """Versions of the software that made it."""
     quality: Quality | None = None
     """Figures on labelled recordings, where there were any."""
+    site: Site | None = None
+    """The place it was calibrated at last, where that was not at its export."""
 
 
 class Bundle(NamedTuple):

@@ -41,6 +41,7 @@ COMMANDS = {
     "export": Command("edge_asd_export.commands.export", "normal recordings → a bundle", "export"),
     "verify": Command("edge_asd.commands.verify", "check a bundle on this very machine"),
     "score": Command("edge_asd.commands.score", "judge recordings with a bundle"),
+    "calibrate": Command("edge_asd.commands.calibrate", "set a bundle's threshold anew, on site"),
     "monitor": Command("edge_asd.commands.monitor", "listen, judge and publish: the daemon"),
     "devices": Command("edge_asd.commands.devices", "list the microphones of this machine"),
     "recipes": Command("edge_asd.commands.recipes", "list the shipped recipes, or print one in full"),

@@ -103,6 +103,8 @@ class Decision(Settings):
 
     threshold: float | None = None
     """Score from which a machine counts as anomalous; the bundle's own calibrated one where left out."""
+    false_alarms_per_week: PositiveFloat | None = None
+    """In place of a threshold: the false alarms that a week of normal sound may raise, with the hysteresis below."""
     enter: PositiveInt = 1
     """Decisions in a row at or above the threshold before an anomaly begins."""
     exit: PositiveInt = 3
@@ -115,6 +117,10 @@ class Decision(Settings):
     """Seconds of sound after an anomaly's end before another may begin."""
     latch: bool = False
     """Whether an anomaly goes on until it is acknowledged, however the machine sounds by then."""
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and self.false_alarms_per_week is not None:
+            raise ValueError("expected threshold or false_alarms_per_week, found both; leave one out")
 
 
 class QuietHours(Settings):

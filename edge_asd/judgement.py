@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from edge_asd.alarms import threshold_of
 from edge_asd.bundle import Bundle
 from edge_asd.decision import Change, Decider, Moment, Outcome
 from edge_asd.firmware import Source
@@ -54,12 +55,11 @@ class Judgement:
 
     def __init__(self, source: Source, bundle: Bundle, audience: Audience) -> None:
         calibration = bundle.manifest.calibration
-        given = source.decision.threshold
         self.name = source.name
         self._source, self._audience = source, audience
         self._window_s = bundle.recipe.horizon.seconds
         self._reference = BundleReference(id=Path(bundle.where).stem, sha256=bundle.sha256)
-        self._configured = calibration.threshold if given is None else given
+        self._configured = threshold_of(bundle, source.decision)
         self._threshold = self._configured
         self._armed = True
         self._decider = Decider(source.decision, calibration.centre)

@@ -283,10 +283,11 @@ class Judge:
 
     def features(self, rows: RowSet) -> dict[str, NDArray[np.float64]]:
         """Pool and transform the rows of each branch."""
-        return {
-            name: self._transforms[name].apply(pool(rows[name].astype(np.float64), branch.pooling))
-            for name, branch in self._branches.items()
-        }
+        return self.transform(pool_rows(self._branches, rows))
+
+    def transform(self, pooled: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+        """Transform the pooled rows of each branch."""
+        return {name: self._transforms[name].apply(values) for name, values in pooled.items()}
 
     def part_scores(self, features: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
         """Return each part's own score, in its detector's unit or the logarithm of it."""
@@ -312,6 +313,11 @@ class Joiner:
         tails = {name: self._tails[name].log_probability(score) for name, score in part_scores.items()}
         value = next(iter(part_scores.values())) if self._single else join_tails(list(tails.values()))
         return Score(end, value, {name: 0.0 - log_probability / _LN10 for name, log_probability in tails.items()})
+
+
+def pool_rows(branches: Mapping[str, Branch], rows: RowSet) -> dict[str, NDArray[np.float64]]:
+    """Pool the rows of each branch over their horizon."""
+    return {name: pool(rows[name].astype(np.float64), branch.pooling) for name, branch in branches.items()}
 
 
 def side_by_side(part: Part, features: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:

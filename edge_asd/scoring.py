@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import msgspec
 
+from edge_asd.alarms import read_alarm_rate
 from edge_asd.audio import read_recording
 from edge_asd.bundle import Bundle
 from edge_asd.errors import InputError
+from edge_asd.firmware import Decision
 from edge_asd.interpreter import Engine
 from edge_asd.pipeline import Pipeline
 from edge_asd.recipe.graph import Recipe
@@ -31,6 +34,10 @@ class RecordingScore(msgspec.Struct, frozen=True, kw_only=True):
     """Where the worst horizon begins, in seconds from the start."""
     parts: dict[str, float]
     """−log10 of each part's tail probability in that horizon."""
+    probability: float
+    """Share of normal horizons that reach the score."""
+    severity: float
+    """−log10 of that: on any machine, 3 is reached by one normal horizon in a thousand."""
 
 
 class Scorer:
@@ -39,6 +46,7 @@ class Scorer:
     def __init__(self, bundle: Bundle, *, engine: Engine | None = None) -> None:
         self._recipe = bundle.recipe
         self._threshold = bundle.manifest.calibration.threshold
+        self._rarity = read_alarm_rate(bundle, Decision())
         self._pipeline = Pipeline(bundle, engine=engine)
 
     def score(self, path: Path) -> RecordingScore:
@@ -55,6 +63,7 @@ class Scorer:
         if not scores:
             raise too_short(str(path), len(recording.samples) / self._recipe.sample_rate, self._recipe)
         worst = max(scores, key=lambda score: score.value)
+        probability = self._rarity.probability(worst.value)
         return RecordingScore(
             path=str(path),
             score=worst.value,
@@ -63,6 +72,8 @@ class Scorer:
             horizons=len(scores),
             worst_second=(worst.end - self._recipe.horizon_samples) / self._recipe.sample_rate,
             parts=worst.parts,
+            probability=probability,
+            severity=-math.log10(probability),
         )
 
 

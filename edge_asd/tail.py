@@ -18,6 +18,8 @@ from edge_asd.arrays import ArrayReader
 _LN10 = math.log(10.0)
 _RARE = -30.0
 """Logarithm of a probability so small that 1 − (1 − p)^k is k·p to the last bit."""
+_LEAST_BETA = 1e-9
+"""Least mean excess, in the unit of the scores, and where they are larger than 1 as a share of them."""
 
 
 class Tail(NamedTuple):
@@ -47,6 +49,31 @@ class Tail(NamedTuple):
             rise = self.log_probabilities[-1] - self.log_probabilities[-2]
             return float(self.scores[-1] + (log_probability - self.log_probabilities[-1]) * run / rise)
         return float(np.interp(-log_probability, -self.log_probabilities, self.scores))
+
+
+def fit_tail(scores: NDArray[np.float64], least_spread: float, independent: int | None = None) -> Tail:
+    """Fit P(normal score ≥ s) to held-out scores: exponential beyond their median.
+
+    ln P = ln ½ − (s − median) / β, with β the mean excess over the median, widened by n / (n − 2) because it was
+    estimated from n scores only, and no less than `least_spread`. An exponential tail is the generalized Pareto
+    distribution of shape 0 (Pickands 1975); with a few dozen scores the shape cannot be told, and a fitted one goes
+    astray where it matters, far out.
+
+    Parameters
+    ----------
+    scores
+        Shape (m,), m ≥ 3.
+    least_spread
+        Least β, in their unit.
+    independent
+        n ≥ 3: how many independent ones they are worth; those of overlapping horizons are worth fewer.
+    """
+    count = len(scores) if independent is None else independent
+    median = float(np.median(scores))
+    excess = float(np.mean(scores[scores > median] - median)) if (scores > median).any() else 0.0
+    beta = max(excess * count / (count - 2), least_spread, _LEAST_BETA * max(1.0, abs(median)))
+    # Below the median the exact shape has no say in any decision.
+    return Tail(np.array([median - beta, median, median + beta]), np.array([0.0, math.log(0.5), math.log(0.5) - 1.0]))
 
 
 def build_tail(arrays: Mapping[str, NDArray[np.generic]], where: str = "tail") -> Tail:

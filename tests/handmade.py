@@ -61,6 +61,7 @@ def write_handmade(path: Path) -> Bundle:
         arrays[f"parts/{part}/detector/factor"] = np.linalg.cholesky(np.linalg.inv(covariance))
         arrays[f"parts/{part}/tail/scores"] = np.array([0.0, 2.0 * pooled.shape[1], 4.0 * pooled.shape[1]])
         arrays[f"parts/{part}/tail/log_probabilities"] = np.log([1.0, 0.1, 0.01])
+    arrays |= {"joint/scores": np.linspace(0.0, 1.0, 60), "joint/lengths": np.array([60])}
     pcm = golden.to_pcm(hum(2, 1))
     stages = golden.compute_stages(graph, arrays, {}, pcm, engine=Engine(), where="handmade")
     arrays |= {"golden/samples": pcm, **{f"golden/{name}": values for name, values in stages.items()}}

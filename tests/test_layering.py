@@ -22,6 +22,8 @@ LAYERS = {
     "version": "",
     "errors": "",
     "ulid": "",
+    "extremes": "",
+    "gamma": "",
     "vitals": "",
     "settings": "",
     "files": "errors",
@@ -46,15 +48,19 @@ LAYERS = {
     # What joins them.
     "bundle": "errors files recipe settings",
     "pipeline": "bundle detector embedding errors features frames interpreter pooling recipe tail transform",
+    "alarms": "arrays bundle decision firmware recipe",
+    "calibration": "alarms bundle errors extremes firmware gamma pipeline recipe tail",
     "golden": "bundle errors interpreter pipeline recipe",
-    "scoring": "audio bundle errors interpreter pipeline recipe",
+    "scoring": "alarms audio bundle errors firmware interpreter pipeline recipe",
+    "adaptation": "arrays bundle detector pipeline recipe",
+    "site": "adaptation alarms audio bundle calibration firmware golden interpreter pipeline recipe scoring",
     # What a person writes and reads.
     "configuration": "errors files firmware recipe",
     "configuration.check": "bundle capture configuration errors firmware publish recipe",
     "recipe.shipped": "configuration errors recipe",
     "schema": "configuration errors files publish",
     # The daemon.
-    "judgement": "bundle decision firmware publish schedule",
+    "judgement": "alarms bundle decision firmware publish schedule",
     "notify": "",
     "changes": "",
     "logs": "firmware",
@@ -68,6 +74,7 @@ LAYERS = {
     "monitor": "changes control crew errors firmware logs notify plan publish report web",
     # The command line, which imports each command only when it is called.
     "commands.check_broker": "configuration errors publish",
+    "commands.calibrate": "audio bundle errors golden interpreter site",
     "commands.config": "configuration.check",
     "commands.devices": "microphones",
     "commands.monitor": "configuration errors firmware monitor",

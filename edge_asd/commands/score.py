@@ -71,7 +71,7 @@ def _write_csv(scores: Iterable[RecordingScore]) -> None:
     header = ["path", "score", "threshold", "verdict", "horizons", "worst_second"]
     for index, score in enumerate(scores):
         if index == 0:
-            writer.writerow([*header, *score.parts])
+            writer.writerow([*header, *score.parts, "probability", "severity"])
         row = [
             score.path,
             f"{score.score:.9g}",
@@ -80,7 +80,9 @@ def _write_csv(scores: Iterable[RecordingScore]) -> None:
             score.horizons,
             f"{score.worst_second:g}",
         ]
-        writer.writerow([*row, *(f"{value:.6g}" for value in score.parts.values())])
+        writer.writerow(
+            [*row, *(f"{value:.6g}" for value in (*score.parts.values(), score.probability, score.severity))]
+        )
         sys.stdout.flush()
 
 

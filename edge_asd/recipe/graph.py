@@ -81,11 +81,15 @@ class Part(Settings):
 class Threshold(Settings):
     """How the threshold is set on cross-fitted scores of normal sound."""
 
-    rule: Literal["gamma", "quantile", "tail"] = "tail"
+    rule: Literal["gamma", "quantile", "tail", "gpd", "false-alarms"] = "tail"
     """`gamma`: a gamma distribution fitted to the scores; `quantile`: their empirical quantile; `tail`: the calibrated
-    tails, which reach beyond what was recorded."""
+    tails, which reach beyond what was recorded; `gpd`: a generalized Pareto distribution fitted to the upper tenth;
+    `false-alarms`: so many false alarms per week, with the decision rate, the hysteresis and how the scores follow one
+    another."""
     false_alarm_probability: Fraction = 0.001
-    """Share of normal horizons that may reach the threshold."""
+    """Share of normal horizons that may reach the threshold; `false-alarms` does not read it."""
+    false_alarms_per_week: PositiveFloat = 1.0
+    """False alarms that a week of normal sound may raise; only `false-alarms` reads it."""
 
 
 class Recipe(Settings):

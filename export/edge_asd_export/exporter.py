@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from edge_asd import golden
 from edge_asd.audio import find_recordings, read_recording
 from edge_asd.bundle import SCHEMA, Bundle, Manifest, Quality, Training, pack, unpack, write_bundle
+from edge_asd.calibration import Calibrated, calibrate
 from edge_asd.errors import InputError
 from edge_asd.files import require_writable
 from edge_asd.interpreter import Engine
@@ -25,9 +26,8 @@ from edge_asd.scoring import Scorer
 from edge_asd.version import __version__
 from edge_asd_export.bandwidth import limit_bandwidth
 from edge_asd_export.boards import Board
-from edge_asd_export.calibration import Calibrated, calibrate
-from edge_asd_export.crossfit import fold_bounds, held_out_scores, require_enough
-from edge_asd_export.fit import Arrays, Embedders, fit_graph
+from edge_asd_export.crossfit import cross_fit, fold_bounds, require_enough
+from edge_asd_export.fit import Arrays, Embedders, Fitted, fit_graph
 from edge_asd_export.labels import Labelled, sort_recordings
 from edge_asd_export.material import Material, Stretch, gather, gather_labelled
 from edge_asd_export.pretrained import GivenWeights, store_pretrained
@@ -134,7 +134,8 @@ def _fit(
         selected = select(recipe, stretches, evidence, board=board, seed=seed, advance=advance).joined(pretrained)
         embedders = Embedders(selected.recipe, selected.networks)
         arrays = fit_graph(selected.recipe, [embedders.rows(stretch.rows) for stretch in stretches], seed=seed)
-        scores = held_out_scores(selected.recipe, stretches, seed=seed, advance=advance)
+        fitted = Fitted(selected.networks, arrays)
+        scores = cross_fit(selected.recipe, stretches, fitted, seed=seed, advance=advance)
     calibrated = calibrate(selected.recipe, scores, folds)
     return selected, {**arrays, **calibrated.arrays}, calibrated
 

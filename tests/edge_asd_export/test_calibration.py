@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
+from edge_asd.calibration import Calibrated, NormalScores, calibrate, find_threshold
 from edge_asd.errors import InputError
-from edge_asd.tail import build_tail
-from edge_asd_export.calibration import calibrate, find_threshold, fit_tail
+from edge_asd.recipe.graph import Recipe
+from edge_asd.tail import build_tail, fit_tail
 from tests.edge_asd_export.small import plain
 
 SCORES = np.random.default_rng(3).gamma(3.0, 2.0, 60)
@@ -100,6 +101,12 @@ def test_joined_parts_have_the_threshold_that_their_tails_promise() -> None:
     )
 
 
+def calibrated_on(recipe: Recipe, scores: dict[str, NDArray[np.float64]]) -> Calibrated:
+    """Calibrate on stretches that stand alone: each is the only decision of its recording."""
+    count = len(next(iter(scores.values())))
+    return calibrate(recipe, NormalScores(scores, scores, np.ones(count, np.intp)), 5)
+
+
 def parts(count: int) -> dict[str, NDArray[np.float64]]:
     rng = np.random.default_rng(8)
     return {"near": rng.exponential(1.0, count), "both": 7.0 + rng.exponential(3.0, count)}
@@ -107,7 +114,7 @@ def parts(count: int) -> dict[str, NDArray[np.float64]]:
 
 def test_joint_scores_are_the_smallest_tail_probability_with_sidaks_correction() -> None:
     scores = parts(30)
-    calibrated = calibrate(plain(), scores, 5)
+    calibrated = calibrated_on(plain(), scores)
     expected = []
     for index in range(30):
         smallest = 1.0
@@ -126,7 +133,7 @@ def test_joint_scores_are_the_smallest_tail_probability_with_sidaks_correction()
 
 def test_calibrated_parts_keep_the_false_alarm_rate_whichever_fires() -> None:
     recipe = plain("threshold.false_alarm_probability=0.01")
-    calibrated = calibrate(recipe, parts(4000), 5)
+    calibrated = calibrated_on(recipe, parts(4000))
     fresh = np.random.default_rng(9)
     near, both = (build_tail(_under(calibrated.arrays, part)) for part in ("near", "both"))
     threshold = calibrated.record.threshold
@@ -137,10 +144,12 @@ def test_calibrated_parts_keep_the_false_alarm_rate_whichever_fires() -> None:
 
 
 def test_few_stretches_and_normal_ones_above_the_threshold_are_pointed_out() -> None:
-    few = calibrate(plain(), parts(12), 5)
+    few = calibrated_on(plain(), parts(12))
     assert few.notes[0].startswith("the threshold rests on 12 stretches and is strict rather than exact")
     odd = {"near": np.r_[parts(60)["near"][:59], 500.0], "both": parts(60)["both"]}
-    assert calibrate(plain(), odd, 5).notes == ["1 of 60 held-out normal stretches reach the threshold: listen to them"]
+    assert calibrated_on(plain(), odd).notes == [
+        "1 of 60 held-out normal stretches reach the threshold: listen to them"
+    ]
 
 
 def _under(arrays: dict[str, NDArray[np.generic]], part: str) -> dict[str, NDArray[np.generic]]:

@@ -1,23 +1,52 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.covariance import EmpiricalCovariance
 
 from edge_asd.errors import InputError
 from edge_asd.recipe.graph import Recipe
 from edge_asd_export import crossfit
-from edge_asd_export.crossfit import FEWEST_STRETCHES, fold_bounds, held_out_scores
+from edge_asd_export.crossfit import (
+    FEWEST_STRETCHES,
+    Alignment,
+    cross_fit,
+    decision_scores,
+    fold_bounds,
+    part_scores,
+    require_enough,
+)
 from edge_asd_export.fit import Fitted, fit
-from edge_asd_export.material import Stretch
+from edge_asd_export.material import Stretch, gather
 from edge_asd_export.progress import Advance
 from tests.edge_asd_export.small import means, plain, plain_stretches
+from tests.handmade import RATE, hum, recipe
 
 ADVANCE = Advance(None, None)
+Scores = dict[str, NDArray[np.float64]]
+
+
+@pytest.fixture
+def held_out_scores(monkeypatch: pytest.MonkeyPatch) -> Callable[[Recipe, list[Stretch]], Scores]:
+    """Scores of stretches alone, which need no recordings."""
+
+    def as_one_run(recipe: Recipe, fitted: Fitted, stretches: Sequence[Stretch]) -> Iterator[Scores]:
+        rows = part_scores(recipe, fitted, stretches)
+        yield {part: np.array([row[part] for row in rows]) for part in rows[0]}
+
+    def score(recipe: Recipe, stretches: list[Stretch]) -> Scores:
+        final = fit(recipe, stretches, seed=0, advance=ADVANCE)
+        return cross_fit(recipe, stretches, final, seed=0, advance=ADVANCE).stretches
+
+    monkeypatch.setattr(crossfit, "decision_scores", as_one_run)
+    return score
 
 
 @given(count=st.integers(2, 200), folds=st.integers(2, 20))
@@ -31,9 +60,11 @@ def test_folds_are_contiguous_and_as_equal_as_can_be(count: int, folds: int) -> 
 
 
 @pytest.mark.parametrize("count", [10, 23])
-def test_a_stretch_is_scored_by_its_nearest_neighbour_outside_its_fold(count: int) -> None:
+def test_a_stretch_is_scored_by_its_nearest_neighbour_outside_its_fold(
+    count: int, held_out_scores: Callable[[Recipe, list[Stretch]], Scores]
+) -> None:
     stretches = plain_stretches(count)
-    scores = held_out_scores(plain(), stretches, seed=0, advance=ADVANCE)["near"]
+    scores = held_out_scores(plain(), stretches)["near"]
     rows = means(stretches, "left")
     for start, end in fold_bounds(count, 5):
         others = [index for index in range(count) if not start <= index < end]
@@ -44,9 +75,11 @@ def test_a_stretch_is_scored_by_its_nearest_neighbour_outside_its_fold(count: in
     assert scores.min() > 0
 
 
-def test_held_out_distances_are_those_of_scikit_learn_fitted_without_the_fold() -> None:
+def test_held_out_distances_are_those_of_scikit_learn_fitted_without_the_fold(
+    held_out_scores: Callable[[Recipe, list[Stretch]], Scores],
+) -> None:
     stretches = plain_stretches(24)
-    scores = held_out_scores(plain("folds=4"), stretches, seed=0, advance=ADVANCE)["both"]
+    scores = held_out_scores(plain("folds=4"), stretches)["both"]
     rows = np.hstack([means(stretches, "left"), means(stretches, "right")])
     for start in range(0, 24, 6):
         held_out = np.arange(start, start + 6)
@@ -54,7 +87,9 @@ def test_held_out_distances_are_those_of_scikit_learn_fitted_without_the_fold() 
         np.testing.assert_allclose(scores[held_out], model.mahalanobis(rows[held_out]), rtol=1e-8)
 
 
-def test_no_graph_is_fitted_to_what_it_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_graph_is_fitted_to_what_it_scores(
+    monkeypatch: pytest.MonkeyPatch, held_out_scores: Callable[[Recipe, list[Stretch]], Scores]
+) -> None:
     fitted_to: list[set[str]] = []
 
     def watched(recipe: Recipe, stretches: Sequence[Stretch], *, seed: int, advance: Advance) -> Fitted:
@@ -62,7 +97,7 @@ def test_no_graph_is_fitted_to_what_it_scores(monkeypatch: pytest.MonkeyPatch) -
         return fit(recipe, stretches, seed=seed, advance=advance)
 
     monkeypatch.setattr(crossfit, "fit", watched)
-    held_out_scores(plain("folds=3"), plain_stretches(11), seed=0, advance=ADVANCE)
+    held_out_scores(plain("folds=3"), plain_stretches(11))
     everything = {f"{index}.wav" for index in range(11)}
     left_out = [everything - fitted for fitted in fitted_to]
     assert len(left_out) == 3
@@ -72,4 +107,43 @@ def test_no_graph_is_fitted_to_what_it_scores(monkeypatch: pytest.MonkeyPatch) -
 
 def test_too_few_stretches_are_refused_with_their_number() -> None:
     with pytest.raises(InputError, match=r"expected at least 5 stretches of 1 s of normal sound, found 4; record more"):
-        held_out_scores(plain(), plain_stretches(FEWEST_STRETCHES - 1), seed=0, advance=ADVANCE)
+        require_enough(plain(), plain_stretches(FEWEST_STRETCHES - 1))
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("normal")
+    paths = [folder / f"{index}.wav" for index in range(3)]
+    for index, path in enumerate(paths):
+        soundfile.write(path, hum(13, index), RATE)
+    return paths
+
+
+def test_each_score_is_given_by_a_graph_that_had_not_seen_its_stretch(recordings: list[Path]) -> None:
+    graph = recipe()
+    stretches = gather(recordings, graph).stretches
+    found = cross_fit(graph, stretches, fit(graph, stretches, seed=0, advance=ADVANCE), seed=0, advance=ADVANCE)
+    start, end = fold_bounds(len(stretches), graph.folds)[1]
+    without = fit(graph, [*stretches[:start], *stretches[end:]], seed=0, advance=ADVANCE)
+    expected = part_scores(graph, without, stretches[start:end])
+    for part, values in found.stretches.items():
+        np.testing.assert_allclose(values[start:end], [scores[part] for scores in expected])
+
+
+def test_decisions_are_those_of_a_device_and_hold_the_stretches(recordings: list[Path]) -> None:
+    graph = recipe()
+    stretches = gather(recordings, graph).stretches
+    fitted = fit(graph, stretches, seed=0, advance=ADVANCE)
+    runs = list(decision_scores(graph, fitted, stretches))
+    # 12 s of each recording in whole horizons of 2 s, a decision every half second.
+    assert [len(run["steady"]) for run in runs] == [21, 21, 21]
+    side_by_side = np.concatenate([run["steady"][::4] for run in runs])
+    expected = [scores["steady"] for scores in part_scores(graph, fitted, stretches)]
+    np.testing.assert_allclose(side_by_side, expected, rtol=1e-6)
+
+
+def test_alignment_brings_one_graphs_scores_to_anothers() -> None:
+    scores = np.random.default_rng(0).normal(size=200)
+    other = 3.0 + 1.5 * scores
+    np.testing.assert_allclose(Alignment.between(scores, other).apply(scores), other)
+    assert Alignment.between(np.ones(5), np.arange(5.0)).factor == 1.0

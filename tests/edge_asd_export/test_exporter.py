@@ -214,7 +214,7 @@ def test_a_bundle_that_fails_its_own_test_never_takes_anothers_place(
     assert (tmp_path / "a.easd").read_bytes() == b"older"
 
 
-@pytest.mark.parametrize("stage", ["gather", "held_out_scores", "write_bundle"])
+@pytest.mark.parametrize("stage", ["gather", "cross_fit", "write_bundle"])
 def test_an_interrupt_leaves_nothing_behind(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

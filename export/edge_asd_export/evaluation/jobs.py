@@ -19,11 +19,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from edge_asd.bundle import Bundle
+from edge_asd.calibration import find_threshold
 from edge_asd.errors import EdgeAsdError
 from edge_asd.files import write_atomically
 from edge_asd.recipe.graph import Recipe, Threshold
 from edge_asd.version import __version__
-from edge_asd_export.calibration import find_threshold
 from edge_asd_export.evaluation.datasets import Clip, Domain, LeftOut, UnitName, shown
 from edge_asd_export.evaluation.inspection import Heard
 from edge_asd_export.evaluation.judging import DeviceJudge, reference_scores

@@ -1,0 +1,251 @@
+"""Calibrates a bundle on site: normal sound of the machine as it is heard there → the same bundle with new thresholds.
+
+It runs on the device. Nothing is trained; what is adapted (`edge_asd.adaptation`) is scored with adaptations to the
+other folds of the sound, so that the new threshold rests on sound that the graph has not seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asd import golden
+from edge_asd.adaptation import Pooled, adapt, adaptable
+from edge_asd.alarms import HeldOut, alarm_rate
+from edge_asd.audio import read_recording
+from edge_asd.bundle import Bundle, Manifest, Site, pack, unpack, write_bundle
+from edge_asd.calibration import Calibrated, NormalScores, PartScores, calibrate, join_all
+from edge_asd.firmware import Decision
+from edge_asd.interpreter import Engine
+from edge_asd.pipeline import Joiner, Judge, Rows, pool_rows
+from edge_asd.recipe.graph import Threshold
+from edge_asd.scoring import too_short
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+
+class Heard(NamedTuple):
+    """Normal sound, as far as the graph's fixed half."""
+
+    runs: list[list[Pooled]]
+    """Pooled rows of each decision, by recording."""
+    paths: list[Path]
+    """The recordings."""
+    list_sha256: str
+    """SHA-256 over names and samples of the recordings."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How normal sound fares with a bundle."""
+
+    threshold: float
+    """Threshold, in the unit of the bundle's scores."""
+    centre: float
+    """Median score of the sound."""
+    alarms_per_week: float
+    """Alarms that a week of such sound is expected to raise, with the default hysteresis."""
+    reaching: int
+    """Decisions that reach the threshold."""
+
+
+class SiteReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What calibrating on site has changed."""
+
+    bundle: str
+    """SHA-256 of the new bundle."""
+    parent: str
+    """SHA-256 of the bundle that was calibrated."""
+    recordings: int
+    """Recordings heard."""
+    decisions: int
+    """Decisions that they allowed."""
+    before: Standing
+    """The sound, judged by the bundle as it was."""
+    after: Standing
+    """The sound, judged as it will be: by adaptations that had not seen it, where there were any."""
+    adapted: list[str]
+    """What was adapted."""
+    rule: str
+    """How the threshold was found, in words."""
+    suspicious: list[str]
+    """Recordings that reach the new threshold: worth listening to."""
+    notes: list[str]
+    """What the user should know."""
+
+
+def listen(bundle: Bundle, paths: Iterable[Path], *, engine: Engine | None = None) -> Heard:
+    """Hear recordings as a device would, and keep the pooled rows of every decision.
+
+    Raises
+    ------
+    InputError
+        When one cannot be read, or is shorter than the bundle's horizon.
+    """
+    recipe = bundle.recipe
+    rows = Rows(recipe, bundle.networks, engine=engine, where=bundle.where)
+    runs: list[list[Pooled]] = []
+    names: list[Path] = []
+    listing = hashlib.sha256()
+    for path in paths:
+        recording = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
+        content = hashlib.sha256(recording.samples.tobytes()).digest()
+        listing.update(path.name.encode("utf-8", "surrogateescape") + b"\0" + content)
+        rows.reset()
+        run: list[Pooled] = [pool_rows(recipe.used_branches, values) for _, values in rows.process(recording.samples)]
+        if not run:
+            raise too_short(str(path), len(recording.samples) / recipe.sample_rate, recipe)
+        runs.append(run)
+        names.append(path)
+    return Heard(runs, names, listing.hexdigest())
+
+
+def calibrate_on_site(
+    bundle: Bundle, heard: Heard, output: Path, *, adapting: bool, per_week: float | None = None
+) -> SiteReport:
+    """Write a bundle that suits the sound of this place.
+
+    Parameters
+    ----------
+    bundle
+        The bundle as it is.
+    heard
+        Normal sound of the machine.
+    output
+        Where the new bundle goes, in one atomic step; it may take the place of the old one.
+    adapting
+        Adapt the scaler and the Gaussians' means, besides the threshold.
+    per_week
+        False alarms that a week may raise; the recipe's own rule where left out.
+
+    Raises
+    ------
+    InputError
+        When there is too little sound, or `output` cannot be written.
+    """
+    recipe = bundle.recipe
+    if per_week is not None:
+        rule = Threshold(rule="false-alarms", false_alarms_per_week=per_week)
+        recipe = msgspec.structs.replace(recipe, threshold=rule)
+    step = max(1, -(-recipe.horizon_samples // recipe.hop_samples))
+    fitted = {name: array for name, array in bundle.arrays.items() if name.startswith(("branches/", "parts/"))}
+    adapted = adaptable(recipe, fitted) if adapting else []
+    blocks = cut_into_folds(heard.runs, step, recipe.folds if adapted else 1)
+    arrays = adapt(recipe, fitted, _side_by_side(blocks, step)) if adapted else fitted
+    runs: list[PartScores] = []
+    for fold, block in enumerate(blocks):
+        others = [*blocks[:fold], *blocks[fold + 1 :]]
+        graph = adapt(recipe, fitted, _side_by_side(others, step)) if adapted else fitted
+        runs += part_scores(bundle, graph, block)
+    scores = NormalScores(
+        stretches=_joined([{part: values[::step] for part, values in run.items()} for run in runs]),
+        decisions=_joined(runs),
+        lengths=np.array([len(next(iter(run.values()))) for run in runs], np.intp),
+    )
+    calibrated = calibrate(recipe, scores, len(blocks))
+    site = Site(parent=bundle.sha256, recordings=len(heard.paths), list_sha256=heard.list_sha256, adapted=adapted)
+    manifest = msgspec.structs.replace(
+        bundle.manifest,
+        recipe=recipe,
+        calibration=calibrated.record,
+        site=site,
+        quality=None if adapted else bundle.manifest.quality,
+    )
+    written = _write(output, manifest, {**arrays, **calibrated.arrays}, bundle)
+    return _report(bundle, written, heard, calibrated, adapted)
+
+
+def cut_into_folds(runs: Sequence[list[Pooled]], step: int, folds: int) -> list[list[list[Pooled]]]:
+    """Cut runs of decisions into contiguous folds of horizons side by side, `step` decisions apart.
+
+    A run that a fold's edge cuts loses the decisions that hear both sides of it.
+    """
+    starts = [(run, start) for run, decisions in enumerate(runs) for start in range(0, len(decisions), step)]
+    edges = np.linspace(0, len(starts), min(folds, len(starts)) + 1).round().astype(int)
+    blocks = []
+    for first, last in pairwise(edges):
+        block = []
+        for run, of_run in groupby(starts[first:last], key=lambda place: place[0]):
+            chosen = [start for _, start in of_run]
+            whole = chosen[-1] + step >= len(runs[run])
+            block.append(runs[run][chosen[0] : len(runs[run]) if whole else chosen[-1] + 1])
+        blocks.append(block)
+    return blocks
+
+
+def part_scores(bundle: Bundle, arrays: Arrays, runs: Iterable[Sequence[Pooled]]) -> list[PartScores]:
+    """Return each part's own score of every decision, by run."""
+    judge = Judge(bundle.recipe, arrays, where=bundle.where)
+    found = []
+    for run in runs:
+        rows = [judge.part_scores(judge.transform(pooled)) for pooled in run]
+        found.append({part: np.array([row[part] for row in rows]) for part in rows[0]})
+    return found
+
+
+def _side_by_side(blocks: Iterable[Iterable[Sequence[Pooled]]], step: int) -> list[Pooled]:
+    return [pooled for block in blocks for run in block for pooled in run[::step]]
+
+
+def _joined(pieces: Sequence[PartScores]) -> PartScores:
+    return {part: np.concatenate([piece[part] for piece in pieces]) for part in pieces[0]}
+
+
+def _write(output: Path, manifest: Manifest, arrays: dict[str, NDArray[np.generic]], bundle: Bundle) -> Bundle:
+    """Write the new bundle with what every stage makes of the old one's golden sound, once it passes its own test."""
+    pcm = np.asarray(bundle.arrays["golden/samples"], np.int16)
+    stages = golden.compute_stages(manifest.recipe, arrays, bundle.networks, pcm, engine=Engine(), where=str(output))
+    kept = {name: array for name, array in bundle.arrays.items() if not name.startswith("golden/")}
+    arrays = {**kept, **arrays, "golden/samples": pcm, **{f"golden/{stage}": found for stage, found in stages.items()}}
+    golden.require(unpack(pack(manifest, arrays, bundle.networks), str(output)))
+    return write_bundle(output, manifest, arrays, bundle.networks)
+
+
+def _report(bundle: Bundle, written: Bundle, heard: Heard, calibrated: Calibrated, adapted: list[str]) -> SiteReport:
+    before = _joint(bundle, heard)
+    after = calibrated.record
+    now = _joint(written, heard)
+    return SiteReport(
+        bundle=written.sha256,
+        parent=bundle.sha256,
+        recordings=len(heard.paths),
+        decisions=sum(len(run) for run in heard.runs),
+        before=_standing(bundle, before),
+        after=Standing(
+            threshold=after.threshold,
+            centre=after.centre,
+            alarms_per_week=after.alarms_per_week or 0.0,
+            reaching=int(np.sum(np.asarray(calibrated.arrays["joint/scores"], np.float64) >= after.threshold)),
+        ),
+        adapted=adapted,
+        rule=after.rule,
+        suspicious=[
+            str(path) for path, scores in zip(heard.paths, now, strict=True) if scores.max() >= after.threshold
+        ],
+        notes=calibrated.notes,
+    )
+
+
+def _joint(bundle: Bundle, heard: Heard) -> list[NDArray[np.float64]]:
+    """Return the joint scores of every decision, by recording."""
+    joiner = Joiner(bundle.recipe, bundle.arrays, where=bundle.where)
+    scores = part_scores(bundle, bundle.arrays, heard.runs)
+    return [np.array(list(join_all(joiner, run))) for run in scores]
+
+
+def _standing(bundle: Bundle, scores: Sequence[NDArray[np.float64]]) -> Standing:
+    held_out = HeldOut(np.concatenate(scores), np.array([len(run) for run in scores], np.intp))
+    centre, threshold = float(np.median(held_out.scores)), bundle.manifest.calibration.threshold
+    rate = alarm_rate(held_out, bundle.recipe, Decision(), centre)
+    return Standing(
+        threshold=threshold,
+        centre=centre,
+        alarms_per_week=rate.per_week(threshold),
+        reaching=int(np.sum(held_out.scores >= threshold)),
+    )

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_asd import golden
+from edge_asd.adaptation import Pooled
+from edge_asd.bundle import Bundle, read_bundle
+from edge_asd.cli import main
+from edge_asd.errors import InputError
+from edge_asd.scoring import Scorer
+from edge_asd.site import calibrate_on_site, cut_into_folds, listen
+from tests.handmade import RATE, hum, write_handmade
+
+soundfile = pytest.importorskip("soundfile")
+
+
+def write(path: Path, samples: NDArray[np.float32]) -> Path:
+    soundfile.write(path, samples, RATE)
+    return path
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    return write_handmade(tmp_path / "a.easd")
+
+
+@pytest.fixture
+def louder(tmp_path: Path) -> list[Path]:
+    """The same machine with another gain."""
+    (tmp_path / "normal").mkdir()
+    return [write(tmp_path / "normal" / f"{index}.wav", 2.5 * hum(40, 50 + index)) for index in range(3)]
+
+
+def alarms(bundle: Bundle, path: Path) -> bool:
+    return Scorer(bundle).score(path).verdict == "anomaly"
+
+
+@pytest.mark.parametrize("adapting", [False, True])
+def test_normal_sound_of_the_new_place_is_normal_again(
+    bundle: Bundle, louder: list[Path], tmp_path: Path, adapting: bool
+) -> None:
+    unseen, wrong = (write(tmp_path / f"{wrong}.wav", 2.5 * hum(20, 99, wrong=wrong)) for wrong in (False, True))
+    assert alarms(bundle, unseen)
+    report = calibrate_on_site(bundle, listen(bundle, louder), tmp_path / "b.easd", adapting=adapting, per_week=100)
+    written = read_bundle(tmp_path / "b.easd")
+    assert not alarms(written, unseen)
+    assert alarms(written, wrong)
+    assert written.sha256 == report.bundle
+    assert report.parent == bundle.sha256
+    assert report.before.alarms_per_week > 100
+    assert report.after.alarms_per_week == pytest.approx(100)
+    assert report.adapted == (["parts.steady", "parts.level"] if adapting else [])
+    golden.require(written)
+
+
+def test_the_new_bundle_says_where_it_comes_from(bundle: Bundle, louder: list[Path], tmp_path: Path) -> None:
+    calibrate_on_site(bundle, listen(bundle, louder), tmp_path / "b.easd", adapting=True)
+    written = read_bundle(tmp_path / "b.easd")
+    site = written.manifest.site
+    assert site is not None
+    assert (site.parent, site.recordings) == (bundle.sha256, 3)
+    assert written.recipe == bundle.recipe
+    for name, array in bundle.arrays.items():
+        kept = name.startswith("branches/") or "factor" in name or name == "golden/samples"
+        assert np.array_equal(array, written.arrays[name]) or not kept
+
+
+def test_without_adapting_scores_of_the_parts_stay(bundle: Bundle, louder: list[Path], tmp_path: Path) -> None:
+    calibrate_on_site(bundle, listen(bundle, louder), tmp_path / "b.easd", adapting=False)
+    written = read_bundle(tmp_path / "b.easd")
+    assert {name for name in bundle.arrays if not np.array_equal(bundle.arrays[name], written.arrays[name])} == {
+        "golden/score",
+        "joint/lengths",
+        "joint/scores",
+        "parts/level/tail/log_probabilities",
+        "parts/level/tail/scores",
+        "parts/steady/tail/log_probabilities",
+        "parts/steady/tail/scores",
+    }
+
+
+def test_an_anomaly_among_the_recordings_is_named(bundle: Bundle, louder: list[Path], tmp_path: Path) -> None:
+    odd = write(tmp_path / "normal" / "odd.wav", 2.5 * hum(6, 3, wrong=True))
+    report = calibrate_on_site(bundle, listen(bundle, [*louder, odd]), tmp_path / "b.easd", adapting=False)
+    assert report.suspicious == [str(odd)]
+
+
+def test_folds_share_no_sound() -> None:
+    runs: list[list[Pooled]] = [
+        [{"x": np.full((1, 1), 10.0 * run + index)} for index in range(length)] for run, length in enumerate((9, 4))
+    ]
+    blocks = cut_into_folds(runs, 4, 2)
+    found = [[[int(pooled["x"][0, 0]) for pooled in run] for run in block] for block in blocks]
+    assert found == [[[0, 1, 2, 3, 4]], [[8], [10, 11, 12, 13]]]
+    assert len(cut_into_folds(runs, 4, 1)[0]) == 2
+
+
+def test_too_little_sound_leaves_nothing_behind(bundle: Bundle, tmp_path: Path) -> None:
+    short = write(tmp_path / "short.wav", hum(3, 1))
+    with pytest.raises(InputError, match="at least 3 stretches of 2 s, found 1"):
+        calibrate_on_site(bundle, listen(bundle, [short]), tmp_path / "b.easd", adapting=False)
+    with pytest.raises(InputError, match="at least 2 s of sound"):
+        listen(bundle, [write(tmp_path / "shorter.wav", hum(1, 1))])
+    assert not (tmp_path / "b.easd").exists()
+
+
+@pytest.mark.parametrize("words", [[], ["--adapt"], ["--false-alarms-per-week", "3"]])
+def test_command(
+    bundle: Bundle, louder: list[Path], tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "b.easd"
+    command = ["calibrate", bundle.where, str(louder[0].parent), "-o", str(output), *words]
+    assert main(command) == 0
+    assert "threshold" in capsys.readouterr().out
+    assert main([*command, "--format", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["recordings"] == 3
+    assert report["bundle"] == read_bundle(output).sha256
+    assert bool(report["adapted"]) == ("--adapt" in words)
+
+
+def test_command_refuses_a_rate_of_nothing(bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["calibrate", bundle.where, str(tmp_path), "-o", "b.easd", "--false-alarms-per-week", "-1"]
+    assert main(command) == 2
+    assert "expected a number above 0, found '-1'" in capsys.readouterr().err
