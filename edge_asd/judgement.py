@@ -16,10 +16,11 @@ from typing import Protocol
 from edge_asd.alarms import threshold_of
 from edge_asd.bundle import Bundle
 from edge_asd.decision import Change, Decider, Moment, Outcome
+from edge_asd.explanation import Explanation
 from edge_asd.firmware import Source
 from edge_asd.publish import BundleReference, Event, State
 from edge_asd.publish.clock import rfc3339
-from edge_asd.publish.payloads import Microphone
+from edge_asd.publish.payloads import Band, Microphone, Slice
 from edge_asd.schedule import is_quiet
 
 _log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Judgement:
         self._lock = threading.Lock()
         self._microphone: Microphone = "starting"
         self._score: float | None = None
+        self._explanation = Explanation()
         self._heard = 0.0
         self._state: State | None = None
 
@@ -76,10 +78,11 @@ class Judgement:
         with self._lock:
             self._tell(self._decider.unknown("starting", self._now()))
 
-    def decide(self, score: float, heard: float) -> None:
-        """Take a score, made after so many seconds of sound."""
+    def decide(self, score: float, heard: float, explanation: Explanation | None = None) -> None:
+        """Take a score, made after so many seconds of sound, and what stood out."""
         with self._lock:
             self._score, self._heard = score if math.isfinite(score) else None, heard
+            self._explanation = explanation or Explanation()
             now = self._now()
             reason = self._why_not(now)
             if reason is None:
@@ -166,7 +169,8 @@ class Judgement:
         self._audience.state(self._state)
 
     def _event(self, change: Change) -> Event:
-        anomaly = change.anomaly
+        anomaly, stands_out = change.anomaly, self._explanation
+        ended = change.type == "end"
         _log.warning(
             "%s: anomaly %s: score %.3g, threshold %.3g",
             self._source.name,
@@ -187,5 +191,7 @@ class Judgement:
             since=rfc3339(anomaly.since.wall),
             reason=change.reason,
             acknowledged=anomaly.acknowledged,
+            bands=[] if ended else [Band(hz=(band.low_hz, band.high_hz), z=band.z) for band in stands_out.bands],
+            moments=[] if ended else [Slice(s=(each.start_s, each.end_s), z=each.z) for each in stands_out.moments],
             bundle=self._reference,
         )

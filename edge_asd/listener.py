@@ -13,6 +13,7 @@ from edge_asd.capture import Block, Capture, Feeds, Gap, SignalFault, SourceAddr
 from edge_asd.capture import Microphone as MicrophoneAddress
 from edge_asd.capture.watch import DROPOUT_S
 from edge_asd.errors import CaptureError, EdgeAsdError, InputError
+from edge_asd.explanation import Explanation
 from edge_asd.firmware import Source
 from edge_asd.interpreter import Engine
 from edge_asd.judgement import Audience, Judgement
@@ -76,7 +77,7 @@ class Listener(threading.Thread):
         # A stretch that stands still is a dropout only after a while; until then, no horizon may be judged that
         # holds its beginning.
         self._hold = round(DROPOUT_S * self._recipe.sample_rate)
-        self._held: deque[tuple[float, int]] = deque()
+        self._held: deque[tuple[float, int, Explanation]] = deque()
         # In an unbroken stream, decisions are a hop apart after the first horizon; what falls silent for good is
         # found to be so within the spare time.
         spare = round(_SPARE_S * self._recipe.sample_rate)
@@ -191,15 +192,17 @@ class Listener(threading.Thread):
             self._scored += 1
             self._unscored = 0
             self._progress = time.monotonic()
-            self._held.append((score.value, self._heard))
+            notable = score.value >= self.judgement.threshold
+            explanation = self._pipeline.explain() if notable else Explanation()
+            self._held.append((score.value, self._heard, explanation))
         self._decide(self._heard - self._hold)
 
     def _decide(self, until: int) -> None:
         """Tell of the horizons that end at this sample or before; none of them ends in a dropout, then."""
         while self._held and self._held[0][1] <= until:
-            score, end = self._held.popleft()
+            score, end, explanation = self._held.popleft()
             self._lose("ok", "heard")
-            self.judgement.decide(score, end / self._recipe.sample_rate)
+            self.judgement.decide(score, end / self._recipe.sample_rate, explanation)
 
     def _miss(self, gap: Gap) -> None:
         self._decide(self._heard)

@@ -19,6 +19,7 @@ from edge_asd.bundle import Bundle, arrays_under
 from edge_asd.detector import build_detector
 from edge_asd.embedding import build_embedder
 from edge_asd.errors import InputError
+from edge_asd.explanation import Explainer, Explanation
 from edge_asd.features import SegmentFrontEnd, StreamFrontEnd, build_front_end
 from edge_asd.frames import Framer, History
 from edge_asd.interpreter import Engine, require_runtime
@@ -62,12 +63,18 @@ class Pipeline:
         require_interpreter(bundle)
         self._rows = Rows(bundle.recipe, bundle.networks, engine=engine, where=bundle.where)
         self._judge = Judge(bundle.recipe, bundle.arrays, where=bundle.where)
+        statistics = arrays_under(bundle.arrays, "explanation")
+        self._explainer = Explainer(bundle.recipe, statistics, f"{bundle.where}: explanation")
         self._joiner = Joiner(bundle.recipe, bundle.arrays, where=bundle.where)
 
     def process(self, samples: NDArray[np.float32]) -> Iterator[Score]:
         """Take samples, shape (n,), mono at the recipe's rate, and give a score for each decision that falls due."""
         for end, rows in self._rows.process(samples):
             yield self._joiner.score(self._judge.part_scores(self._judge.features(rows)), end)
+
+    def explain(self) -> Explanation:
+        """Say what stands out in the horizon of the score that `process` gave last."""
+        return self._explainer.explain(self._rows.latest())
 
     def gap(self, lost: int | None = None) -> None:
         """Say that `lost` samples are missing here, or an unknown number."""
@@ -126,7 +133,11 @@ class Rows:
             self._missing -= len(piece)
             if self._missing == 0:
                 self._missing = self._hop
-                yield self._end, {name: rows for stream in self._streams for name, rows in stream.latest()}
+                yield self._end, self.latest()
+
+    def latest(self) -> RowSet:
+        """Return the rows of the latest horizon, as views that hold until the next step."""
+        return {name: rows for stream in self._streams for name, rows in stream.latest()}
 
     def gap(self, lost: int | None = None) -> None:
         """Say that sound is missing here: no frame joins what stands on its two sides.

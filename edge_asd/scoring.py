@@ -11,9 +11,10 @@ from edge_asd.alarms import read_alarm_rate
 from edge_asd.audio import read_recording
 from edge_asd.bundle import Bundle
 from edge_asd.errors import InputError
+from edge_asd.explanation import BandDeviation, Explanation, MomentDeviation
 from edge_asd.firmware import Decision
 from edge_asd.interpreter import Engine
-from edge_asd.pipeline import Pipeline
+from edge_asd.pipeline import Pipeline, Score
 from edge_asd.recipe.graph import Recipe
 
 
@@ -38,6 +39,10 @@ class RecordingScore(msgspec.Struct, frozen=True, kw_only=True):
     """Share of normal horizons that reach the score."""
     severity: float
     """−log10 of that: on any machine, 3 is reached by one normal horizon in a thousand."""
+    bands: list[BandDeviation]
+    """Bands that stand out in the worst horizon, if it is anomalous; most anomalous first."""
+    moments: list[MomentDeviation]
+    """Moments of it that stand out, in seconds from its beginning."""
 
 
 class Scorer:
@@ -59,21 +64,29 @@ class Scorer:
         """
         recording = read_recording(path, channel=self._recipe.channel, sample_rate=self._recipe.sample_rate)
         self._pipeline.reset()
-        scores = list(self._pipeline.process(recording.samples))
-        if not scores:
+        worst: Score | None = None
+        horizons = 0
+        explanation = Explanation()
+        for score in self._pipeline.process(recording.samples):
+            horizons += 1
+            if worst is None or score.value > worst.value:
+                worst = score
+                explanation = self._pipeline.explain() if score.value >= self._threshold else Explanation()
+        if worst is None:
             raise too_short(str(path), len(recording.samples) / self._recipe.sample_rate, self._recipe)
-        worst = max(scores, key=lambda score: score.value)
         probability = self._rarity.probability(worst.value)
         return RecordingScore(
             path=str(path),
             score=worst.value,
             threshold=self._threshold,
             verdict="anomaly" if worst.value >= self._threshold else "normal",
-            horizons=len(scores),
+            horizons=horizons,
             worst_second=(worst.end - self._recipe.horizon_samples) / self._recipe.sample_rate,
             parts=worst.parts,
             probability=probability,
             severity=-math.log10(probability),
+            bands=explanation.bands,
+            moments=explanation.moments,
         )
 
 

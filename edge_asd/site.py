@@ -22,10 +22,11 @@ from edge_asd.alarms import HeldOut, alarm_rate
 from edge_asd.audio import read_recording
 from edge_asd.bundle import Bundle, Manifest, Site, pack, unpack, write_bundle
 from edge_asd.calibration import Calibrated, NormalScores, PartScores, calibrate, join_all
+from edge_asd.explanation import Spectrum, band_edges, measure, normal_arrays, slice_count, spectral_branch
 from edge_asd.firmware import Decision
 from edge_asd.interpreter import Engine
 from edge_asd.pipeline import Joiner, Judge, Rows, pool_rows
-from edge_asd.recipe.graph import Threshold
+from edge_asd.recipe.graph import Recipe, Threshold
 from edge_asd.scoring import too_short
 
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -38,6 +39,8 @@ class Heard(NamedTuple):
     """Pooled rows of each decision, by recording."""
     paths: list[Path]
     """The recordings."""
+    spectra: list[Spectrum]
+    """Spectra of horizons side by side; none where the recipe keeps no spectrum."""
     list_sha256: str
     """SHA-256 over names and samples of the recordings."""
 
@@ -93,17 +96,24 @@ def listen(bundle: Bundle, paths: Iterable[Path], *, engine: Engine | None = Non
     runs: list[list[Pooled]] = []
     names: list[Path] = []
     listing = hashlib.sha256()
+    branch, step = spectral_branch(recipe), _step(recipe)
+    bands = 0 if branch is None else len(band_edges(recipe.branches[branch], recipe.sample_rate)) - 1
+    spectra: list[Spectrum] = []
     for path in paths:
         recording = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
         content = hashlib.sha256(recording.samples.tobytes()).digest()
         listing.update(path.name.encode("utf-8", "surrogateescape") + b"\0" + content)
         rows.reset()
-        run: list[Pooled] = [pool_rows(recipe.used_branches, values) for _, values in rows.process(recording.samples)]
+        run: list[Pooled] = []
+        for _, values in rows.process(recording.samples):
+            if branch is not None and len(run) % step == 0:
+                spectra.append(measure(values[branch], bands, slice_count(recipe)))
+            run.append(pool_rows(recipe.used_branches, values))
         if not run:
             raise too_short(str(path), len(recording.samples) / recipe.sample_rate, recipe)
         runs.append(run)
         names.append(path)
-    return Heard(runs, names, listing.hexdigest())
+    return Heard(runs, names, spectra, listing.hexdigest())
 
 
 def calibrate_on_site(
@@ -133,7 +143,7 @@ def calibrate_on_site(
     if per_week is not None:
         rule = Threshold(rule="false-alarms", false_alarms_per_week=per_week)
         recipe = msgspec.structs.replace(recipe, threshold=rule)
-    step = max(1, -(-recipe.horizon_samples // recipe.hop_samples))
+    step = _step(recipe)
     fitted = {name: array for name, array in bundle.arrays.items() if name.startswith(("branches/", "parts/"))}
     adapted = adaptable(recipe, fitted) if adapting else []
     blocks = cut_into_folds(heard.runs, step, recipe.folds if adapted else 1)
@@ -157,8 +167,14 @@ def calibrate_on_site(
         site=site,
         quality=None if adapted else bundle.manifest.quality,
     )
-    written = _write(output, manifest, {**arrays, **calibrated.arrays}, bundle)
+    statistics = normal_arrays(heard.spectra) if heard.spectra else {}
+    written = _write(output, manifest, {**arrays, **calibrated.arrays, **statistics}, bundle)
     return _report(bundle, written, heard, calibrated, adapted)
+
+
+def _step(recipe: Recipe) -> int:
+    """Return how many decisions lie between two horizons that share no sound."""
+    return max(1, -(-recipe.horizon_samples // recipe.hop_samples))
 
 
 def cut_into_folds(runs: Sequence[list[Pooled]], step: int, folds: int) -> list[list[list[Pooled]]]:
@@ -208,9 +224,9 @@ def _write(output: Path, manifest: Manifest, arrays: dict[str, NDArray[np.generi
 
 
 def _report(bundle: Bundle, written: Bundle, heard: Heard, calibrated: Calibrated, adapted: list[str]) -> SiteReport:
-    before = _joint(bundle, heard)
+    before = joint_scores(bundle, heard)
     after = calibrated.record
-    now = _joint(written, heard)
+    now = joint_scores(written, heard)
     return SiteReport(
         bundle=written.sha256,
         parent=bundle.sha256,
@@ -226,21 +242,20 @@ def _report(bundle: Bundle, written: Bundle, heard: Heard, calibrated: Calibrate
         adapted=adapted,
         rule=after.rule,
         suspicious=[
-            str(path) for path, scores in zip(heard.paths, now, strict=True) if scores.max() >= after.threshold
+            str(path) for path, scores in zip(heard.paths, now.runs(), strict=True) if scores.max() >= after.threshold
         ],
         notes=calibrated.notes,
     )
 
 
-def _joint(bundle: Bundle, heard: Heard) -> list[NDArray[np.float64]]:
-    """Return the joint scores of every decision, by recording."""
+def joint_scores(bundle: Bundle, heard: Heard) -> HeldOut:
+    """Return the joint score of every decision, run by run as the recordings were."""
     joiner = Joiner(bundle.recipe, bundle.arrays, where=bundle.where)
-    scores = part_scores(bundle, bundle.arrays, heard.runs)
-    return [np.array(list(join_all(joiner, run))) for run in scores]
+    runs = [np.array(list(join_all(joiner, run))) for run in part_scores(bundle, bundle.arrays, heard.runs)]
+    return HeldOut(np.concatenate(runs), np.array([len(run) for run in runs], np.intp))
 
 
-def _standing(bundle: Bundle, scores: Sequence[NDArray[np.float64]]) -> Standing:
-    held_out = HeldOut(np.concatenate(scores), np.array([len(run) for run in scores], np.intp))
+def _standing(bundle: Bundle, held_out: HeldOut) -> Standing:
     centre, threshold = float(np.median(held_out.scores)), bundle.manifest.calibration.threshold
     rate = alarm_rate(held_out, bundle.recipe, Decision(), centre)
     return Standing(

@@ -47,27 +47,32 @@ LAYERS = {
     "publish": "errors files firmware ulid",
     # What joins them.
     "bundle": "errors files recipe settings",
-    "pipeline": "bundle detector embedding errors features frames interpreter pooling recipe tail transform",
+    "explanation": "arrays features recipe",
+    "pipeline": (
+        "bundle detector embedding errors explanation features frames interpreter pooling recipe tail transform"
+    ),
     "alarms": "arrays bundle decision firmware recipe",
     "calibration": "alarms bundle errors extremes firmware gamma pipeline recipe tail",
     "golden": "bundle errors interpreter pipeline recipe",
-    "scoring": "alarms audio bundle errors firmware interpreter pipeline recipe",
+    "scoring": "alarms audio bundle errors explanation firmware interpreter pipeline recipe",
     "adaptation": "arrays bundle detector pipeline recipe",
-    "site": "adaptation alarms audio bundle calibration firmware golden interpreter pipeline recipe scoring",
+    "site": (
+        "adaptation alarms audio bundle calibration explanation firmware golden interpreter pipeline recipe scoring"
+    ),
     # What a person writes and reads.
     "configuration": "errors files firmware recipe",
     "configuration.check": "bundle capture configuration errors firmware publish recipe",
     "recipe.shipped": "configuration errors recipe",
     "schema": "configuration errors files publish",
     # The daemon.
-    "judgement": "alarms bundle decision firmware publish schedule",
+    "judgement": "alarms bundle decision explanation firmware publish schedule",
     "notify": "",
     "changes": "",
     "logs": "firmware",
     "metrics": "publish",
     "web": "firmware metrics publish",
     "plan": "audio bundle capture configuration firmware golden interpreter",
-    "listener": "bundle capture errors firmware interpreter judgement pipeline publish scoring",
+    "listener": "bundle capture errors explanation firmware interpreter judgement pipeline publish scoring",
     "crew": "capture judgement listener plan publish",
     "report": "configuration crew interpreter plan publish version vitals",
     "control": "crew judgement publish",

@@ -212,7 +212,16 @@ class Band(Record, frozen=True, kw_only=True):
     hz: tuple[float, float]
     """Lower and upper edge in hertz."""
     z: float
-    """Its level's distance from normal, in standard deviations."""
+    """How far its level, or how much it varies, is from normal, in standard deviations."""
+
+
+class Slice(Record, frozen=True, kw_only=True):
+    """A stretch of the window that stands out."""
+
+    s: tuple[float, float]
+    """Where it begins and ends, in seconds from the start of the window."""
+    z: float
+    """How unlike normal sound it is, in standard deviations of normal stretches."""
 
 
 class Clip(Record, frozen=True, kw_only=True):
@@ -253,6 +262,8 @@ class Event(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-as
     """Whether somebody has taken note of it."""
     bands: list[Band] = msgspec.field(default_factory=list)
     """Bands that stand out, most anomalous first."""
+    moments: list[Slice] = msgspec.field(default_factory=list)
+    """Moments of the window that stand out, most anomalous first."""
     bundle: BundleReference
     """Bundle that judged."""
     clip: Clip | None = None

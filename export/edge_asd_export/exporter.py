@@ -27,6 +27,7 @@ from edge_asd.version import __version__
 from edge_asd_export.bandwidth import limit_bandwidth
 from edge_asd_export.boards import Board
 from edge_asd_export.crossfit import cross_fit, fold_bounds, require_enough
+from edge_asd_export.explaining import explanation_arrays
 from edge_asd_export.fit import Arrays, Embedders, Fitted, fit_graph
 from edge_asd_export.labels import Labelled, sort_recordings
 from edge_asd_export.material import Material, Stretch, gather, gather_labelled
@@ -96,6 +97,7 @@ def export(
     require_enough(recipe, material.stretches)
     selected, arrays, calibrated = _fit(pretrained, material, labelled, board, seed, reporter)
     recipe = selected.recipe
+    arrays |= explanation_arrays(recipe, material.stretches)
     arrays |= _golden(recipe, material, calibrated, arrays, selected.networks)
     manifest = _manifest(selected, labelled, material, calibrated, seed)
     # What stands at `output` gives way only to a bundle that was proved.
