@@ -44,6 +44,7 @@ COMMANDS = {
     "calibrate": Command("edge_asd.commands.calibrate", "set a bundle's threshold anew, on site"),
     "monitor": Command("edge_asd.commands.monitor", "listen, judge and publish: the daemon"),
     "devices": Command("edge_asd.commands.devices", "list the microphones of this machine"),
+    "weights": Command("edge_asd_export.commands.weights", "pretrained weights of published nets", "export"),
     "recipes": Command("edge_asd.commands.recipes", "list the shipped recipes, or print one in full"),
     "check-broker": Command("edge_asd.commands.check_broker", "which step on the way to the broker fails, and why"),
     "evaluate": Command("edge_asd_export.commands.evaluate", "recipes on a data set, in the field's way", "export"),

@@ -29,6 +29,8 @@ from edge_asd_export.quantization.fidelity import Variant, measure
 from edge_asd_export.quantization.select import Selected, record_of, spread, store_best
 from edge_asd_export.tflite_file import choose_outputs
 from edge_asd_export.weights import read_weights
+from edge_asd_export.weights.registry import SOURCES, find_source
+from edge_asd_export.weights.store import Store
 
 _TFLITE_LIMIT = 256 * 1024 * 1024
 _SAMPLES = 300
@@ -185,16 +187,27 @@ def _weights_of(name: str, branch: Branch, given: GivenWeights, *, only: bool) -
     for key in (name, wanted, "" if only else None):
         if key is not None and key in given:
             return given[key]
+    kept = Store().find(wanted) if wanted else None
+    if kept:
+        return kept.path
+    option = "--weights FILE" if only else f"--weights {name}=FILE"
     raise InputError(
         f"branches.{name}.model",
         expected=f"the weights {wanted}" if wanted else "a TFLite file",
         found="none",
-        remedy="give the file with --weights" if only else f"give the file with --weights {name}=FILE",
+        remedy=f"edge-asd weights fetch {wanted}, or give the file with {option}"
+        if wanted
+        else f"give it with {option}",
     )
 
 
 def _wanted(model: Net) -> str:
-    return model.weights or NETS[model.name].weights
+    wanted = model.weights or NETS[model.name].weights
+    source = find_source(wanted)
+    if model.name not in source.nets:
+        fitting = ", ".join(name for name, other in SOURCES.items() if model.name in other.nets)
+        raise InputError("model.weights", expected=f"weights of {model.name}: {fitting}", found=repr(wanted))
+    return wanted
 
 
 def _check_given(recipe: Recipe, given: GivenWeights) -> None:
