@@ -85,6 +85,9 @@ class NetworkRecord(Settings):
     """Multiply-accumulates of one run."""
     runs_per_second: float = 0.0
     """Runs per second of sound."""
+    weights_sha256: str = ""
+    """SHA-256 of the file of pretrained weights, or of the TFLite file, that it was made from; empty where it was
+    trained."""
     fidelity: Fidelity | None = None
     """How faithful it is to float32; nothing where it is float32."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -85,10 +87,12 @@ def store_pretrained(
 
 
 def _take_file(recipe: Recipe, name: str, model: TfliteFile, file: Path) -> Selected:
-    content = choose_outputs(read_limited(file, _TFLITE_LIMIT, "a TFLite file"), model.outputs, str(file))
+    given = read_limited(file, _TFLITE_LIMIT, "a TFLite file")
+    content = choose_outputs(given, model.outputs, str(file))
     require_builtin(content)
     cost = Cost(name, "float32", count_macs(content), patches_per_second(recipe, recipe.branches[name]))
     record = record_of(content, model.quantize, "a TFLite file is taken as it is", cost)
+    record = msgspec.structs.replace(record, weights_sha256=hashlib.sha256(given).hexdigest())
     return Selected(recipe, {f"branches/{name}": content}, {name: record}, [])
 
 
@@ -102,7 +106,8 @@ def _store_net(
     seed: int,
     reporter: Reporter,
 ) -> Selected:
-    net = build_net(model, _patches(recipe, recipe.branches[name]), read_weights(file), f"branches.{name}")
+    weights = read_weights(file)
+    net = build_net(model, _patches(recipe, recipe.branches[name]), weights, f"branches.{name}")
     samples = representative_patches(recipe, name, labelled.training)
     form, record, refused = store_best(
         recipe,
@@ -112,6 +117,7 @@ def _store_net(
         lambda reference: _Comparison(recipe, name, reference, labelled, seed, reporter),
         board,
     )
+    record = msgspec.structs.replace(record, weights_sha256=weights.sha256)
     recipe = recipe.quantized(form.quantization, name)
     return Selected(recipe, {f"branches/{name}": form.content}, {name: record}, refused)
 
@@ -212,11 +218,7 @@ def _wanted(model: Net) -> str:
 
 def _check_given(recipe: Recipe, given: GivenWeights) -> None:
     branches = recipe.pretrained_branches
-    names = {
-        branch.model.weights or NETS[branch.model.name].weights
-        for branch in branches.values()
-        if isinstance(branch.model, Net)
-    }
+    names = {_wanted(branch.model) for branch in branches.values() if isinstance(branch.model, Net)}
     for key in given:
         if key == "" and len(branches) != 1:
             known = ", ".join(branches) or "none"

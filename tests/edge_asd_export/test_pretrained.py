@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -13,9 +15,12 @@ from edge_asd.errors import InputError
 from edge_asd.golden import require
 from edge_asd.interpreter import Network
 from edge_asd.recipe.graph import Recipe
+from edge_asd.recipe.models import Net
 from edge_asd.scoring import Scorer
 from edge_asd_export.exporter import export
 from edge_asd_export.tflite_file import choose_outputs
+from edge_asd_export.weights.checksums import digest
+from edge_asd_export.weights.store import Store
 from tests.edge_asd_export.nets.released import recordings, released
 
 RECIPE = """
@@ -33,6 +38,8 @@ parts:
   net: {{branches: [net], detector: {{kind: mahalanobis}}}}
 """
 SMALL = "{kind: tflite, outputs: [90]}"
+EDGEL3 = """{kind: log-mel, n_fft: 1024, hop_length: 160, n_mels: 64, htk: true, sqrt: true,
+      padding: same, segment_length: 8000, log: {kind: db, ref: max, top_db: 80}}"""
 SYSTEMS = {
     "musicnn": (
         16000,
@@ -45,6 +52,12 @@ SYSTEMS = {
         "{kind: preset, name: image-transfer}",
         "{segment_hop: 160000}",
         "{kind: net, name: squeezenet-1.1, quantize: int8}",
+    ),
+    "edgel3": (
+        8000,
+        EDGEL3,
+        "{segment_hop: 16000}",
+        "{kind: net, name: edgel3, quantize: float16}",
     ),
     "yamnet spectrogram": (16000, "{kind: preset, name: yamnet}", "{frames: 96, hop: 480}", SMALL),
     "yamnet waveform": (
@@ -69,11 +82,17 @@ SYSTEMS = {
 FILES = {
     "musicnn": "musicnn_MTT_musicnn.h5",
     "squeezenet-1.1": "squeezenet_v1.1_notop.h5",
+    "edgel3": "edgel3_sea_ust_audio_emb_64.h5.gz",
     "yamnet spectrogram": "yamnet_spectra_in.tflite",
     "yamnet waveform": "yamnet_waveform.tflite",
     "speech embedding": "speech_embedding.tflite",
     "toycar autoencoder": "ad01_int8.tflite",
 }
+
+
+@pytest.fixture(autouse=True)
+def no_weights_in_the_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
 def recipe_of(name: str) -> Recipe:
@@ -162,6 +181,24 @@ def test_weights_that_are_missing_or_misnamed(name: str, key: str | None, words:
     with pytest.raises(InputError) as error:
         export(clips, recipe_of(name), tmp_path / "b.easd", weights=given)
     assert words in str(error.value)
+
+
+def test_weights_in_the_cache_are_found(tmp_path: Path) -> None:
+    clips = sorted((recordings() / "normal").glob("*.wav"))[:6]
+    kept = Store().add("edgel3-ust-64", released(FILES["edgel3"]))
+    assert kept.is_relative_to(os.environ["XDG_CACHE_HOME"])
+    bundle = export(clips, recipe_of("edgel3"), tmp_path / "b.easd").bundle
+    assert bundle.manifest.networks["net"].weights_sha256 == digest(released(FILES["edgel3"]), "sha256")
+
+
+def test_weights_of_another_net_are_refused_by_name(tmp_path: Path) -> None:
+    clips = sorted((recordings() / "normal").glob("*.wav"))[:6]
+    recipe = recipe_of("edgel3")
+    branch = recipe.branches["net"]
+    other = msgspec.structs.replace(branch, model=Net(name="edgel3", weights="vggish"))
+    recipe = msgspec.structs.replace(recipe, branches={"net": other})
+    with pytest.raises(InputError, match="expected weights of edgel3: edgel3-ust-64, found 'vggish'"):
+        export(clips, recipe, tmp_path / "b.easd")
 
 
 def test_a_front_end_that_does_not_fit_is_refused(tmp_path: Path) -> None:

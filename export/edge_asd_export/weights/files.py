@@ -28,6 +28,8 @@ class WeightsFile(NamedTuple):
     """Whose names and order of axes the arrays have."""
     arrays: dict[str, Array]
     """Arrays by name, in the order of the file: `LAYER/VARIABLE` of Keras, others as they are named there."""
+    sha256: str = ""
+    """SHA-256 of the file as it is on the disk."""
 
 
 def broken(where: str, kind: str, reason: object) -> InputError:

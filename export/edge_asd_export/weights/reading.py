@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from edge_asd.errors import InputError
@@ -31,6 +32,10 @@ def read_weights(path: Path) -> WeightsFile:
     if not path.exists() and index.exists():
         path = index
     content = read_limited(path, LIMIT, "a file of weights")
+    return _read(path, content)._replace(sha256=hashlib.sha256(content).hexdigest())
+
+
+def _read(path: Path, content: bytes) -> WeightsFile:
     where = str(path)
     if content.startswith(_GZIP):
         content = gunzip(content, where)
