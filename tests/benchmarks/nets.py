@@ -41,7 +41,7 @@ class Form(NamedTuple):
 
 
 def build(name: NetName, embedding: int) -> Any:
-    """Build a net with random weights, its normalizations near those of a trained one."""
+    """Build a net with random weights, its normalizations as the first patch asks for."""
     net = NETS[name]
     keras = import_keras(0)
     patches = Patches(net.frames or FRAMES[name], net.bands)
@@ -52,6 +52,9 @@ def build(name: NetName, embedding: int) -> Any:
             if variable.path.rpartition("/")[2] in ("kernel", "bias"):
                 fan_in = int(np.prod(variable.shape[:-1])) or 1
                 variable.assign(rng.standard_normal(variable.shape, np.float32) * np.float32(np.sqrt(2.0 / fan_in)))
+        if hasattr(layer, "momentum"):
+            layer.momentum = 0.0
+    model(patches_for(name, model)[:1], training=True)
     return model
 
 

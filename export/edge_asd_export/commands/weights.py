@@ -23,7 +23,7 @@ here by itself; any other file is given to it with --weights."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", help="what to do")
     actions.add_parser("list", help="list all published weights")
     fetch = actions.add_parser("fetch", help="download weights")
     fetch.add_argument("name", help="name of the weights, as 'list' shows it")

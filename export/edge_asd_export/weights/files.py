@@ -16,6 +16,8 @@ Format = Literal["keras", "torch", "tensorflow"]
 
 LIMIT = 1 << 30
 """Most bytes that a file of weights may have, packed and unpacked."""
+REFUSED = 3
+"""Exit status of a reader that runs in a process of its own, where it refuses a file."""
 REMEDY = "download it again, or give the file that belongs to this net"
 
 

@@ -23,7 +23,7 @@ from edge_asd.cli import main
 from edge_asd.errors import InputError
 from edge_asd.recipe.models import Net
 from edge_asd_export.nets import Patches, build_net
-from edge_asd_export.weights import files, read_weights
+from edge_asd_export.weights import files, keras_h5, read_weights
 from tests.edge_asd_export.nets.official import write_keras_h5
 from tests.edge_asd_export.nets.released import recordings, released
 
@@ -243,6 +243,18 @@ def checkpoint_of_noise(path: Path) -> None:
 def test_what_is_no_file_of_weights_is_refused(make: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "weights"
     make(path)
+    refusal(path)
+
+
+def test_a_file_that_the_hdf5_library_never_finishes_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras_h5, "_PATIENCE_S", 5.0)
+    ones = {"kernel": np.ones((3, 3, 3, 8), np.float32), "bias": np.zeros(8, np.float32)}
+    path = write_keras_h5(tmp_path / "w.h5", {"conv1": ones, "bn": {"gamma": np.ones(8, np.float32)}})
+    content = bytearray(path.read_bytes())
+    content[2152] = 255  # with h5py 3.14 a list of attributes that leads back to its beginning
+    path.write_bytes(content)
     refusal(path)
 
 
