@@ -9,7 +9,6 @@ from typing import NamedTuple
 from edge_asd.configuration import parse
 from edge_asd.errors import InputError
 from edge_asd.firmware import Firmware
-from edge_asd.recipe.models import Quantization
 
 _MOBILENET_GMAC = 0.569
 """Multiply-accumulates of MobileNet v1 1.0 at 224 pixels (Howard et al. 2017, table 4), in billions."""
@@ -53,7 +52,7 @@ class Board(NamedTuple):
     threads: int
     """Threads of each net."""
 
-    def load(self, quantization: Quantization, gmac_per_s: float) -> float:
+    def load(self, quantization: str, gmac_per_s: float) -> float:
         """Return the share of its time that it spends on a net of this cost, estimated; above 1 it falls behind."""
         sustained = self.cores.int8 if quantization in {"int8", "dynamic"} else self.cores.floating
         return gmac_per_s / (sustained * self.threads / 4)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from edge_asd.features import SegmentFrontEnd, build_front_end
 from edge_asd.recipe.graph import Branch, Recipe
-from edge_asd.recipe.models import Quantization
 from edge_asd_export.boards import MOST_LOAD, Board
 
 
@@ -15,7 +15,7 @@ class Cost(NamedTuple):
 
     branch: str
     """The branch."""
-    quantization: Quantization
+    quantization: str
     """How its net is stored."""
     macs: int
     """Multiply-accumulates of one run."""
@@ -41,6 +41,31 @@ def patches_per_second(recipe: Recipe, branch: Branch) -> float:
     if isinstance(front_end, SegmentFrontEnd):
         return recipe.sample_rate / (branch.patch.segment_hop or front_end.segment_length)
     return recipe.sample_rate / (front_end.hop_length * branch.patch.hop)
+
+
+class Ledger:
+    """Says what each net costs as soon as that is known, before the long work, and whether a board carries them all.
+
+    Parameters
+    ----------
+    board
+        The board that the bundle is for, where one was named.
+    say
+        Takes a line.
+    """
+
+    def __init__(self, board: Board | None, say: Callable[[str], None]) -> None:
+        self.board = board
+        self._say = say
+        self._costs: list[Cost] = []
+
+    def enter(self, cost: Cost) -> None:
+        """Say what one more net costs."""
+        self._costs.append(cost)
+        self._say(cost.describe())
+        if self.board is not None:
+            carries, words = judge_load(self.board, self._costs)
+            self._say(words if carries else f"{words}; a longer patch.hop or --quantize int8 costs less")
 
 
 def judge_load(board: Board, costs: list[Cost]) -> tuple[bool, str]:

@@ -26,6 +26,7 @@ from edge_asd.scoring import Scorer
 from edge_asd.version import __version__
 from edge_asd_export.bandwidth import limit_bandwidth
 from edge_asd_export.boards import Board
+from edge_asd_export.cost import Ledger
 from edge_asd_export.crossfit import cross_fit, fold_bounds, require_enough
 from edge_asd_export.explaining import explanation_arrays
 from edge_asd_export.fit import Arrays, Embedders, Fitted, fit_graph
@@ -40,6 +41,15 @@ TOLERANCES = {"patches": 1e-4, "rows": 1e-3, "features": 1e-3, "parts": 1e-3, "s
 """Largest deviation of each golden stage that is accepted on another machine, relative to the stage's magnitude."""
 
 
+class Excerpt(NamedTuple):
+    """Where a stretch of training sound is."""
+
+    recording: Path
+    """The recording."""
+    start: int
+    """Its first sample, at the recipe's rate."""
+
+
 class Exported(NamedTuple):
     """An export, and what it rests on."""
 
@@ -48,6 +58,8 @@ class Exported(NamedTuple):
     calibrated: Calibrated
     test_scores: dict[Path, float]
     """Scores of labelled recordings that were not trained on."""
+    excerpts: list[Excerpt]
+    """The stretches that were trained on, in the order of their held-out scores in the bundle."""
     notes: list[str]
     """What the user should know."""
 
@@ -91,11 +103,12 @@ def export(
     require_writable(output)
     labelled = sort_recordings(_find(recordings))
     recipe = limit_bandwidth(recipe, labelled.training)
-    pretrained = store_pretrained(recipe, labelled, weights or {}, board=board, seed=seed, reporter=reporter)
+    ledger = Ledger(board, reporter.say)
+    pretrained = store_pretrained(recipe, labelled, weights or {}, ledger=ledger, seed=seed, reporter=reporter)
     recipe = pretrained.recipe
     material = gather(labelled.training, recipe, reporter, networks=pretrained.networks)
     require_enough(recipe, material.stretches)
-    selected, arrays, calibrated = _fit(pretrained, material, labelled, board, seed, reporter)
+    selected, arrays, calibrated = _fit(pretrained, material, labelled, ledger, seed, reporter)
     recipe = selected.recipe
     arrays |= explanation_arrays(recipe, material.stretches)
     arrays |= _golden(recipe, material, calibrated, arrays, selected.networks)
@@ -107,7 +120,8 @@ def export(
     if labelled.anomalous:
         manifest = msgspec.structs.replace(manifest, quality=_quality(labelled, calibrated, test_scores))
     bundle = write_bundle(output, manifest, arrays, selected.networks)
-    return Exported(bundle, labelled, calibrated, test_scores, [*selected.notes, *calibrated.notes])
+    excerpts = [Excerpt(stretch.recording, stretch.start) for stretch in material.stretches]
+    return Exported(bundle, labelled, calibrated, test_scores, excerpts, [*selected.notes, *calibrated.notes])
 
 
 def _check_seed(seed: int) -> None:
@@ -126,14 +140,14 @@ def _find(recordings: Sequence[Path]) -> dict[Path, Path]:
 
 
 def _fit(
-    pretrained: Selected, material: Material, labelled: Labelled, board: Board | None, seed: int, reporter: Reporter
+    pretrained: Selected, material: Material, labelled: Labelled, ledger: Ledger, seed: int, reporter: Reporter
 ) -> tuple[Selected, Arrays, Calibrated]:
     recipe, stretches = pretrained.recipe, material.stretches
     models = [branch.model for branch in recipe.trained_branches.values() if isinstance(branch.model, Trained)]
     evidence = _evidence(pretrained, stretches, labelled, reporter) if models else Evidence([], [], [])
     folds = len(fold_bounds(len(stretches), recipe.folds))
     with reporter.bar("fitting and cross-fitting", (folds + 1) * max(1, sum(map(training_steps, models)))) as advance:
-        selected = select(recipe, stretches, evidence, board=board, seed=seed, advance=advance).joined(pretrained)
+        selected = select(recipe, stretches, evidence, ledger=ledger, seed=seed, advance=advance).joined(pretrained)
         embedders = Embedders(selected.recipe, selected.networks)
         arrays = fit_graph(selected.recipe, [embedders.rows(stretch.rows) for stretch in stretches], seed=seed)
         fitted = Fitted(selected.networks, arrays)

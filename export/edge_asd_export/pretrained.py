@@ -19,9 +19,8 @@ from edge_asd.files import read_limited
 from edge_asd.pipeline import Rows, RowSet, patch_shape
 from edge_asd.recipe.graph import Branch, Recipe
 from edge_asd.recipe.models import Net, TfliteFile
-from edge_asd_export.boards import Board
 from edge_asd_export.conversion import convert
-from edge_asd_export.cost import Cost, patches_per_second
+from edge_asd_export.cost import Cost, Ledger, patches_per_second
 from edge_asd_export.graph import count_macs, require_builtin
 from edge_asd_export.labels import Labelled
 from edge_asd_export.material import gather_labelled
@@ -43,7 +42,7 @@ GivenWeights = Mapping[str, Path]
 
 
 def store_pretrained(
-    recipe: Recipe, labelled: Labelled, given: GivenWeights, *, board: Board | None, seed: int, reporter: Reporter
+    recipe: Recipe, labelled: Labelled, given: GivenWeights, *, ledger: Ledger, seed: int, reporter: Reporter
 ) -> Selected:
     """Find, build, load and store the pretrained nets of a recipe.
 
@@ -56,8 +55,8 @@ def store_pretrained(
         compared by what is made of all of them.
     given
         Files of weights that the user names.
-    board
-        The board that the bundle is for, where one was named.
+    ledger
+        Told what each net costs.
     seed
         Seed of all that is random.
     reporter
@@ -79,18 +78,19 @@ def store_pretrained(
     selected = Selected(recipe, {}, {}, [])
     for name, branch in branches.items():
         if isinstance(branch.model, TfliteFile):
-            stored = _take_file(recipe, name, branch.model, files[name])
+            stored = _take_file(recipe, name, branch.model, files[name], ledger)
         elif isinstance(branch.model, Net):
-            stored = _store_net(selected.recipe, name, branch.model, files[name], labelled, board, seed, reporter)
+            stored = _store_net(selected.recipe, name, branch.model, files[name], labelled, ledger, seed, reporter)
         selected = stored.joined(selected)
     return selected
 
 
-def _take_file(recipe: Recipe, name: str, model: TfliteFile, file: Path) -> Selected:
+def _take_file(recipe: Recipe, name: str, model: TfliteFile, file: Path, ledger: Ledger) -> Selected:
     given = read_limited(file, _TFLITE_LIMIT, "a TFLite file")
     content = choose_outputs(given, model.outputs, str(file))
     require_builtin(content)
     cost = Cost(name, "float32", count_macs(content), patches_per_second(recipe, recipe.branches[name]))
+    ledger.enter(cost)
     record = record_of(content, model.quantize, "a TFLite file is taken as it is", cost)
     record = msgspec.structs.replace(record, weights_sha256=hashlib.sha256(given).hexdigest())
     return Selected(recipe, {f"branches/{name}": content}, {name: record}, [])
@@ -102,7 +102,7 @@ def _store_net(
     model: Net,
     file: Path,
     labelled: Labelled,
-    board: Board | None,
+    ledger: Ledger,
     seed: int,
     reporter: Reporter,
 ) -> Selected:
@@ -115,7 +115,7 @@ def _store_net(
         model,
         lambda quantization: convert(net, quantization, samples),
         lambda reference: _Comparison(recipe, name, reference, labelled, seed, reporter),
-        board,
+        ledger,
     )
     record = msgspec.structs.replace(record, weights_sha256=weights.sha256)
     recipe = recipe.quantized(form.quantization, name)

@@ -19,6 +19,11 @@ class Reporter:
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
 
+    def say(self, text: str) -> None:
+        """Write a line, above the bars that move."""
+        if self._progress is not None:
+            self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     def track(self, items: Sequence[T] | Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
         """Give the items one after another, and move a bar along."""
         with self.bar(label, total if total is not None else len(items)) as advance:  # type: ignore[arg-type]

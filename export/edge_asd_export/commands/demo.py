@@ -12,7 +12,6 @@ from typing import get_args
 
 from edge_asd.errors import CheckFailedError, InputError
 from edge_asd.recipe.shipped import load_recipe
-from edge_asd_export.commands.export import describe as describe_export
 from edge_asd_export.demo.broker import embedded_broker
 from edge_asd_export.demo.folder import Address, Folder
 from edge_asd_export.demo.hearing import hear
@@ -24,6 +23,7 @@ from edge_asd_export.demo.sound import write_stretch
 from edge_asd_export.demo.subscriber import subscribed
 from edge_asd_export.exporter import Exported, export
 from edge_asd_export.progress import Reporter, reporting
+from edge_asd_export.report import describe as describe_export
 from edge_asd_export.simulation import FaultKind, Machine, MachineKind, faults_of, write_recordings
 from edge_asd_export.simulation.machine import require_fault
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from edge_asd.errors import InputError
 from edge_asd.recipe.shipped import load_recipe
 from edge_asd_export.boards import board_names, find_board
-from edge_asd_export.exporter import Exported, export
+from edge_asd_export.exporter import export
 from edge_asd_export.progress import reporting
-from edge_asd_export.quantization.gate import describe as describe_fidelity
+from edge_asd_export.report import describe, prepare_folder, write_report
 
 EXAMPLE = """\
   edge-asd export recordings/normal -o pump.easd
+  edge-asd export fan/id_00 --board raspberry-pi-4 --report report -o fan.easd
   edge-asd export fan/id_00 --recipe default --set parts.level.enabled=false -o fan.easd
   edge-asd export fan/id_00 --recipe my-net.yaml --weights net.tflite -o fan.easd
 
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="[NAME=]FILE",
         help="file of pretrained weights or TFLite file; NAME is a branch or the weights' own name",
     )
+    parser.add_argument("--report", type=Path, metavar="DIR", help="folder for report.txt, report.json and report.html")
     parser.add_argument("--seed", type=int, default=0, help="seed of all that is random (default: 0)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
@@ -48,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Export, and say what came of it."""
     recipe = load_recipe(arguments.recipe, arguments.set)
+    if arguments.report:
+        prepare_folder(arguments.report)
     if arguments.quantize:
         recipe = recipe.quantized(arguments.quantize)
     with reporting(quiet=arguments.quiet) as reporter:
@@ -61,6 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
             reporter=reporter,
         )
     print(describe(exported, arguments.output))
+    if arguments.report:
+        print(f"report      {write_report(arguments.report, exported, arguments.output)}")
     return 0
 
 
@@ -81,28 +87,3 @@ def given_weights(words: Sequence[str]) -> dict[str, Path]:
             raise InputError("--weights", expected="one file for each name", found=f"{word!r} too")
         given[key] = Path(path)
     return given
-
-
-def describe(exported: Exported, output: Path) -> str:
-    """Return a few lines on an export: what it was made from, its threshold, and how well it works."""
-    manifest = exported.bundle.manifest
-    training, calibration, seconds = manifest.training, manifest.calibration, manifest.recipe.horizon.seconds
-    lines = [
-        f"bundle      {output} ({output.stat().st_size / 1024:.0f} KiB, sha256 {exported.bundle.sha256[:12]})",
-        f"trained on  {training.recordings} recordings, {training.horizons} stretches of {seconds:g} s",
-        f"threshold   {calibration.threshold:.4g} ({calibration.rule}); normal sound scores {calibration.centre:.3g}",
-    ]
-    for name, network in manifest.networks.items():
-        lines.append(
-            f"net         {name}: {network.quantization} ({network.reason}), "
-            f"by {network.interpreter} {network.interpreter_version}"
-        )
-        if network.fidelity:
-            lines.append(f"            against float32: {describe_fidelity(network.fidelity)}")
-    if manifest.quality:
-        quality = manifest.quality
-        lines.append(
-            f"labelled    AUC {quality.auc:.3f}, pAUC {quality.pauc:.3f} "
-            f"({quality.normal} normal, {quality.anomalous} anomalous)"
-        )
-    return "\n".join([*lines, *(f"note        {note}" for note in exported.notes)])

@@ -13,9 +13,8 @@ from edge_asd.errors import CheckFailedError
 from edge_asd.interpreter import find_runtime
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.models import Net, Quantization, Trained
-from edge_asd_export.boards import Board
 from edge_asd_export.conversion import ConversionError, convert
-from edge_asd_export.cost import Cost, patches_per_second
+from edge_asd_export.cost import Cost, Ledger, patches_per_second
 from edge_asd_export.fit import Embedders, representatives, rows_of, train_model
 from edge_asd_export.graph import count_macs, stated_runtime
 from edge_asd_export.material import Stretch
@@ -82,7 +81,7 @@ def select(
     stretches: Sequence[Stretch],
     evidence: Evidence,
     *,
-    board: Board | None,
+    ledger: Ledger,
     seed: int,
     advance: Advance,
 ) -> Selected:
@@ -96,8 +95,8 @@ def select(
         What the nets are trained on, and their ranges in 8 bits are taken from.
     evidence
         What their forms are compared on.
-    board
-        The board that the bundle is for, where one was named.
+    ledger
+        Told what each net costs.
     seed
         Seed of all that is random.
     advance
@@ -121,7 +120,7 @@ def select(
 
         compare_with = functools.partial(Comparison, recipe, name, evidence=evidence, seed=seed)
 
-        form, record, refused = store_best(recipe, name, branch.model, store, compare_with, board)
+        form, record, refused = store_best(recipe, name, branch.model, store, compare_with, ledger)
         networks[f"branches/{name}"], records[name] = form.content, record
         notes += refused
         recipe = recipe.quantized(form.quantization, name)
@@ -202,7 +201,7 @@ def store_best(
     model: Trained | Net,
     store: Callable[[Quantization], bytes],
     compare_with: Callable[[bytes], Callable[[bytes], Fidelity]],
-    board: Board | None,
+    ledger: Ledger,
 ) -> tuple[Form, NetworkRecord, list[str]]:
     """Store a branch's net in the best form that is still the same net.
 
@@ -214,8 +213,8 @@ def store_best(
         Gives the net in a form.
     compare_with
         Takes the net in float32, and returns what holds a form against it.
-    board
-        The board that the bundle is for, where one was named.
+    ledger
+        Told what it costs; knows the board.
 
     Returns
     -------
@@ -228,7 +227,8 @@ def store_best(
     """
     reference = store("float32")
     cost = Cost(name, "float32", count_macs(reference), patches_per_second(recipe, recipe.branches[name]))
-    choice = choose(model, board, gmac_per_s=cost.gmac_per_s)
+    choice = choose(model, ledger.board, gmac_per_s=cost.gmac_per_s)
+    ledger.enter(cost._replace(quantization=choice.candidates[0]))
     form, refused = first_faithful(
         name,
         choice,

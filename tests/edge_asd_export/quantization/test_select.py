@@ -12,6 +12,7 @@ from edge_asd.errors import CheckFailedError
 from edge_asd.interpreter import Network
 from edge_asd.recipe.models import Quantization
 from edge_asd_export.conversion import ConversionError, convert
+from edge_asd_export.cost import Ledger
 from edge_asd_export.progress import SILENT
 from edge_asd_export.quantization import select as selecting
 from edge_asd_export.quantization.choice import Choice
@@ -53,7 +54,7 @@ def test_what_is_asked_for_and_collapses_is_refused_with_its_figures(monkeypatch
     monkeypatch.setattr(selecting, "train_model", lambda *_: nets.interpolator(DROWNED))
     recipe = nets.recipe().quantized("int8")
     with SILENT.bar("", 1) as advance, pytest.raises(CheckFailedError) as caught:
-        select(recipe, nets.stretches(10), nets.evidence(), board=None, seed=0, advance=advance)
+        select(recipe, nets.stretches(10), nets.evidence(), ledger=Ledger(None, print), seed=0, advance=advance)
     said = str(caught.value)
     assert said.startswith("branches.net: expected a net in int8 that tells apart what it does in float32")
     assert "int8 refused: " in said
@@ -99,7 +100,12 @@ def test_the_record_says_what_was_stored_and_why(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(selecting, "shortfalls", lambda _: [])
     with SILENT.bar("", 1) as advance:
         found = select(
-            nets.recipe().quantized(asked), nets.stretches(10), nets.evidence(), board=None, seed=0, advance=advance
+            nets.recipe().quantized(asked),
+            nets.stretches(10),
+            nets.evidence(),
+            ledger=Ledger(None, print),
+            seed=0,
+            advance=advance,
         )
     record = found.records["net"]
     assert record.quantization == stores
