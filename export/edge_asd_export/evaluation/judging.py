@@ -13,6 +13,7 @@ from edge_asd.bundle import Bundle
 from edge_asd.pipeline import Joiner, Rows
 from edge_asd.recipe.graph import Recipe
 from edge_asd.scoring import Scorer
+from edge_asd_export.cost import Ledger
 from edge_asd_export.crossfit import part_scores
 from edge_asd_export.fit import Fitted, fit
 from edge_asd_export.labels import Labelled
@@ -56,7 +57,9 @@ def reference_scores(
 
 def _fit_in_float32(recipe: Recipe, train: Sequence[Path], weights: GivenWeights, seed: int) -> Fitted:
     labelled = Labelled(list(train), [], [])
-    pretrained = store_pretrained(recipe, labelled, weights, board=None, seed=seed, reporter=SILENT)
+    pretrained = store_pretrained(
+        recipe, labelled, weights, ledger=Ledger(None, SILENT.say), seed=seed, reporter=SILENT
+    )
     stretches = gather(train, recipe, networks=pretrained.networks).stretches
     fitted = fit(recipe, stretches, seed=seed, advance=Advance(None, None))
     return Fitted({**pretrained.networks, **fitted.networks}, fitted.arrays)
