@@ -21,8 +21,9 @@ class Limits(NamedTuple):
     """Change of the partial area up to a false-positive rate of 0.1."""
 
 
-# An autoencoder of MLPerf Tiny loses 0.034 of its AUC in 8 bits, embedding nets a tenth of that: between the two.
-LIMITS = Limits(centred_cosine=0.9, spearman=0.8, auc_change=-0.03, pauc_change=-0.05)
+# Below a mean-centred cosine of 1/√2 a row holds more noise than signal. An autoencoder of MLPerf Tiny loses 0.034 of
+# its AUC in 8 bits, embedding nets a tenth of that: the limit lies between the two.
+LIMITS = Limits(centred_cosine=0.7, spearman=0.8, auc_change=-0.03, pauc_change=-0.05)
 """What every export is held to."""
 
 

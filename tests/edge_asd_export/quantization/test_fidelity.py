@@ -62,16 +62,16 @@ def test_rows_that_nothing_can_be_fitted_to_are_a_collapse() -> None:
 
 
 def test_limits() -> None:
-    good = Fidelity(cosine=0.1, centred_cosine=0.9, spearman=0.8, clips=9, auc_change=-0.03, pauc_change=None)
+    good = Fidelity(cosine=0.1, centred_cosine=0.7, spearman=0.8, clips=9, auc_change=-0.03, pauc_change=None)
     assert shortfalls(good) == []
     bad = Fidelity(
-        cosine=1.0, centred_cosine=0.89, spearman=float("nan"), clips=9, auc_change=-0.031, pauc_change=-0.06
+        cosine=1.0, centred_cosine=0.69, spearman=float("nan"), clips=9, auc_change=-0.031, pauc_change=-0.06
     )
     assert shortfalls(bad) == [
-        "mean-centred cosine 0.890 below 0.9",
+        "mean-centred cosine 0.690 below 0.7",
         "rank correlation of clip scores nan below 0.8",
         "change of AUC -0.031 below -0.03",
         "change of pAUC -0.060 below -0.05",
     ]
     assert LIMITS.spearman == 0.8
-    assert describe(good) == "cosine 0.1000, mean-centred 0.9000, rank correlation 0.800 over 9 clips"
+    assert describe(good) == "cosine 0.1000, mean-centred 0.7000, rank correlation 0.800 over 9 clips"
