@@ -16,6 +16,7 @@ from typing import Protocol
 from edge_asd.alarms import threshold_of
 from edge_asd.bundle import Bundle
 from edge_asd.decision import Change, Decider, Moment, Outcome
+from edge_asd.errors import InputError
 from edge_asd.explanation import Explanation
 from edge_asd.firmware import Source
 from edge_asd.publish import BundleReference, Event, State
@@ -30,6 +31,9 @@ QUIET = "quiet hours"
 DISARMED = "disarmed"
 """Reason of an `unknown` while nobody wants to be told."""
 
+_GATHER_SPARE = 1.5
+"""How much longer than the sound lasts one waits for it."""
+
 
 class Audience(Protocol):
     """Whoever is told: the publisher, or a stand-in."""
@@ -39,6 +43,16 @@ class Audience(Protocol):
 
     def event(self, event: Event) -> None:
         """Take an anomaly's beginning, course or end."""
+
+
+class _Gathering:
+    """Scores that somebody waits for."""
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+        self.scores: list[float] = []
+        self.problem: str | None = None
+        self.over = threading.Event()
 
 
 class Judgement:
@@ -70,6 +84,7 @@ class Judgement:
         self._explanation = Explanation()
         self._heard = 0.0
         self._state: State | None = None
+        self._gathering: _Gathering | None = None
 
     # What the listener's thread calls.
 
@@ -83,6 +98,7 @@ class Judgement:
         with self._lock:
             self._score, self._heard = score if math.isfinite(score) else None, heard
             self._explanation = explanation or Explanation()
+            self._gather(self._score, heard)
             now = self._now()
             reason = self._why_not(now)
             if reason is None:
@@ -96,6 +112,9 @@ class Judgement:
             self._heard = heard
             if self._microphone != microphone:
                 self._microphone, self._score = microphone, None
+                if self._gathering is not None:
+                    self._gathering.problem = reason
+                    self._gathering.over.set()
                 self._tell(self._decider.unknown(reason, self._now()), reason)
 
     # What any thread may call.
@@ -139,6 +158,38 @@ class Judgement:
             if outcome.changes:
                 self._tell(outcome)
             return outcome.changes[0].anomaly.id if outcome.changes else None
+
+    def gather(self, seconds: float) -> list[float]:
+        """Wait for so many seconds of unbroken sound, and return the scores of its decisions.
+
+        Raises
+        ------
+        InputError
+            When the machine cannot be heard for so long, or somebody gathers already.
+        """
+        with self._lock:
+            if self._gathering is not None:
+                raise _not_heard(self.name, "a calibration that is under way")
+            if self._microphone != "ok":
+                raise _not_heard(self.name, f"a microphone that is {self._microphone}")
+            gathering = self._gathering = _Gathering(self._heard + seconds)
+        gathering.over.wait(_GATHER_SPARE * seconds + self._window_s)
+        with self._lock:
+            self._gathering = None
+        if gathering.problem is not None:
+            raise _not_heard(self.name, gathering.problem)
+        if not gathering.over.is_set():
+            raise _not_heard(self.name, "too little of it in that time")
+        return gathering.scores
+
+    def _gather(self, score: float | None, heard: float) -> None:
+        gathering = self._gathering
+        if gathering is None:
+            return
+        if score is not None:
+            gathering.scores.append(score)
+        if heard >= gathering.until:
+            gathering.over.set()
 
     def _why_not(self, now: Moment) -> str | None:
         if not self._armed:
@@ -195,3 +246,7 @@ class Judgement:
             moments=[] if ended else [Slice(s=(each.start_s, each.end_s), z=each.z) for each in stands_out.moments],
             bundle=self._reference,
         )
+
+
+def _not_heard(source: str, found: str) -> InputError:
+    return InputError(source, expected="sound to be heard without a break", found=found)

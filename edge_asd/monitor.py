@@ -23,6 +23,7 @@ from edge_asd.notify import Notifier
 from edge_asd.plan import Plan, make_plan
 from edge_asd.publish import Health, Info, Publisher, Reloads
 from edge_asd.publish.clock import rfc3339
+from edge_asd.recalibration import recalibrate
 from edge_asd.report import describe, report, start_publisher
 from edge_asd.web import Page, WebServer
 
@@ -199,9 +200,12 @@ class Daemon:
             self._serve(after.web)
 
     def _obey(self) -> None:
-        self._publisher.obey(
-            Control(lambda: self.crew, self._publisher, self.health, Skills(reload=self._told_to_reload))
-        )
+        skills = Skills(calibrate=self._told_to_calibrate, reload=self._told_to_reload)
+        self._publisher.obey(Control(lambda: self.crew, self._publisher, self.health, skills))
+
+    def _told_to_calibrate(self, source: str, seconds: float | None) -> float:
+        post = self._plan.posts[source]
+        return recalibrate(self.crew.listeners[source].judgement, post.bundle, post.source.decision, seconds)
 
     def _told_to_reload(self) -> dict[str, str]:
         return {name: post.bundle.sha256 for name, post in self.reload().posts.items()}

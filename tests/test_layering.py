@@ -65,7 +65,7 @@ LAYERS = {
     "recipe.shipped": "configuration errors recipe",
     "schema": "configuration errors files publish",
     # The daemon.
-    "judgement": "alarms bundle decision explanation firmware publish schedule",
+    "judgement": "alarms bundle decision errors explanation firmware publish schedule",
     "notify": "",
     "changes": "",
     "logs": "firmware",
@@ -76,7 +76,8 @@ LAYERS = {
     "crew": "capture judgement listener plan publish",
     "report": "configuration crew interpreter plan publish version vitals",
     "control": "crew judgement publish",
-    "monitor": "changes control crew errors firmware logs notify plan publish report web",
+    "recalibration": "alarms bundle errors firmware judgement",
+    "monitor": "changes control crew errors firmware logs notify plan publish recalibration report web",
     # The command line, which imports each command only when it is called.
     "commands.check_broker": "configuration errors publish",
     "commands.calibrate": "audio bundle errors golden interpreter site",

@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 _MOST_WAITING = 16
 _STOP_S = 2.0
-_SLOW = frozenset({"calibrate", "snapshot", "reload"})
+_SLOW = ("calibrate", "snapshot", "reload")
 
 
 class Controls(Protocol):
@@ -126,26 +126,25 @@ class Commands:
         self._answer = answer
         self._controls: Controls | None = None
         self._quick = _Lane("commands", self._work)
-        self._slow = _Lane("slow commands", self._work)
+        self._lanes = {name: _Lane(f"command {name}", self._work) for name in _SLOW}
 
     def obey(self, controls: Controls) -> None:
         """Begin to carry out commands on `controls`."""
         self._controls = controls
-        self._quick.start()
-        self._slow.start()
+        for lane in (self._quick, *self._lanes.values()):
+            lane.start()
 
     def stop(self) -> None:
         """Carry out nothing more; what is under way is waited for, for a while."""
         self._controls = None
-        self._quick.stop()
-        self._slow.stop()
+        for lane in (self._quick, *self._lanes.values()):
+            lane.stop()
 
     def take(self, incoming: Incoming) -> None:
         """Take a request, to be answered in its turn; never waits."""
         try:
             request = self._accepted(incoming)
-            lane = self._slow if incoming.command in _SLOW else self._quick
-            lane.put(incoming, request)
+            self._lanes.get(incoming.command, self._quick).put(incoming, request)
         except CommandRefusedError as error:
             self._refuse(incoming, transaction_of(incoming.payload), str(error))
         except queue.Full:

@@ -160,7 +160,7 @@ def ask(listener: Any, broker: Any, command: str, **request: Any) -> Any:
     def fits(message: Any) -> bool:
         return "/response/" in message.topic and message.json()["transaction"] == transaction
 
-    (message,) = listener.wait_for(fits)
+    (message,) = listener.wait_for(fits, timeout_s=60)
     document = message.json()
     jsonschema.validate(document, payload_schemas()["edge-asd/response/1"])
     return document
@@ -188,4 +188,6 @@ def test_the_daemon_obeys_commands(broker: Any, daemon: Any) -> None:
         assert ask(listener, broker, "arm", source="hum")["data"] == {"armed": {"hum": True}}
         (sha256,) = ask(listener, broker, "reload")["data"]["bundles"].values()
         assert sha256 == event["bundle"]["sha256"]
-        assert "cannot calibrate" in ask(listener, broker, "calibrate")["error"]
+        assert "expected at least 6 seconds" in ask(listener, broker, "calibrate", value=5)["error"]
+        found = ask(listener, broker, "calibrate", value=8)["data"]["thresholds"]["hum"]
+        assert ask(listener, broker, "threshold")["data"] == {"thresholds": {"hum": found}}

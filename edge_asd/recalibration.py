@@ -1,0 +1,60 @@
+"""A new threshold for a machine that is heard right now, from the scores of its sound as it is judged anyway."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_asd.alarms import HeldOut, alarm_rate
+from edge_asd.bundle import Bundle
+from edge_asd.errors import InputError
+from edge_asd.firmware import Decision
+from edge_asd.judgement import Judgement
+
+USUAL_S = 600.0
+"""Seconds to listen for where nobody says."""
+_FEWEST_STRETCHES = 3
+_USUAL_PER_WEEK = 1.0
+
+
+def recalibrate(judgement: Judgement, bundle: Bundle, decision: Decision, seconds: float | None) -> float:
+    """Listen for a while, set the threshold by what was heard, and return it.
+
+    All of it is taken for normal sound. The threshold is the one at which a week of such sound is expected to raise as
+    many false alarms as the configuration asks for, else as the bundle was made for, with this source's hysteresis.
+
+    Parameters
+    ----------
+    judgement
+        What judges the source.
+    bundle, decision
+        What it judges with.
+    seconds
+        How long to listen; :data:`USUAL_S` where None.
+
+    Raises
+    ------
+    InputError
+        When that is too short, or the machine cannot be heard for so long.
+    """
+    horizon = bundle.recipe.horizon
+    asked = USUAL_S if seconds is None else seconds
+    least = _FEWEST_STRETCHES * horizon.seconds
+    if asked < least:
+        raise InputError("value", expected=f"at least {least:g} seconds to listen for", found=f"{asked:g}")
+    scores = np.array(judgement.gather(asked))
+    if not len(scores):
+        raise InputError(judgement.name, expected="scores of its sound", found="none")
+    held_out = HeldOut(scores, np.array([len(scores)]))
+    rate = alarm_rate(held_out, bundle.recipe, decision, bundle.manifest.calibration.centre)
+    threshold = rate.threshold(_per_week(bundle, decision))
+    judgement.set_threshold(threshold)
+    return threshold
+
+
+def _per_week(bundle: Bundle, decision: Decision) -> float:
+    rule = bundle.recipe.threshold
+    if decision.false_alarms_per_week is not None:
+        return decision.false_alarms_per_week
+    if rule.rule == "false-alarms":
+        return rule.false_alarms_per_week
+    return bundle.manifest.calibration.alarms_per_week or _USUAL_PER_WEEK
