@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_asd.errors import InputError
 from edge_asd.interpreter import Engine, Network
-from edge_asd.recipe.models import InterpolationDensity, Model, Pretrained, TfliteFile
+from edge_asd.recipe.models import InterpolationDensity, Model, Pretrained, Reconstructing, TfliteFile
 
 _LEAST_SPREAD = 1e-6
 """Spread below which a net is not believed, in the unit of the features."""
@@ -183,6 +183,9 @@ def build_embedder(
         return Flatten(frames, bands)
     if network is None:
         raise InputError(where, expected=f"the net of its {type(settings).__struct_config__.tag}", found="none")
+    if isinstance(settings, Reconstructing):
+        net = Network(network, engine=engine, where=where)
+        return Embedding(net, frames, bands, bands_first=False, error=True, where=where)
     if isinstance(settings, Pretrained):
         file = settings if isinstance(settings, TfliteFile) else TfliteFile()
         bands_first, error = file.axes == "bands-first", file.row == "error"

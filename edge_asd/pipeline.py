@@ -313,7 +313,7 @@ class Joiner:
     """The scores of the parts → one joint score, through the calibrated tail of each, `parts/NAME/tail/…`."""
 
     def __init__(self, recipe: Recipe, arrays: Mapping[str, NDArray[np.generic]], *, where: str) -> None:
-        self._single = recipe.join == "none"
+        self._plain = recipe.join != "tail"
         self._tails = {
             name: build_tail(arrays_under(arrays, f"parts/{name}/tail"), f"{where}: parts.{name}")
             for name in recipe.enabled_parts
@@ -322,7 +322,8 @@ class Joiner:
     def score(self, part_scores: Mapping[str, float], end: int) -> Score:
         """Join the scores of the parts for the horizon that ends at sample `end`."""
         tails = {name: self._tails[name].log_probability(score) for name, score in part_scores.items()}
-        value = next(iter(part_scores.values())) if self._single else join_tails(list(tails.values()))
+        # join 'none' goes with a single part, which is then the least of all.
+        value = min(part_scores.values()) if self._plain else join_tails(list(tails.values()))
         return Score(end, value, {name: 0.0 - log_probability / _LN10 for name, log_probability in tails.items()})
 
 

@@ -40,7 +40,7 @@ LAYERS = {
     "embedding": "errors interpreter recipe",
     "pooling": "recipe",
     "transform": "arrays",
-    "detector": "arrays recipe",
+    "detector": "arrays interpreter recipe",
     "tail": "arrays",
     "decision": "firmware ulid",
     "schedule": "firmware",
@@ -62,7 +62,7 @@ LAYERS = {
     # What a person writes and reads.
     "configuration": "errors files firmware recipe",
     "configuration.check": "bundle capture configuration errors firmware publish recipe",
-    "recipe.shipped": "configuration errors recipe",
+    "recipe.shipped": "configuration errors recipe settings",
     "schema": "configuration errors files publish",
     # The daemon.
     "judgement": "alarms bundle decision errors explanation firmware publish schedule",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd.arrays import ArrayReader
+from edge_asd.detector.autoencoder import build_variational_autoencoder
 from edge_asd.detector.fusion import Fusion
 from edge_asd.detector.isolation_forest import build_isolation_forest
 from edge_asd.detector.kernel_density import build_kernel_density
@@ -31,6 +32,7 @@ from edge_asd.recipe.detectors import (
     MahalanobisSettings,
     OneClassSvmSettings,
     PcaResidualSettings,
+    VaeSettings,
     ValueSettings,
     member_prefixes,
 )
@@ -88,6 +90,7 @@ _BUILDERS: dict[type, Callable[[Any, ArrayReader], Detector]] = {
     KnnSettings: build_neighbours,
     DensityKnnSettings: build_density_neighbours,
     PcaResidualSettings: build_pca_residual,
+    VaeSettings: build_variational_autoencoder,
     ValueSettings: build_value,
     FusionSettings: _build_fusion,
 }

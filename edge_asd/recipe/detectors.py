@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from edge_asd.settings import Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Settings
@@ -237,6 +238,37 @@ class PcaResidualSettings(Settings, tag_field="kind", tag="pca-residual"):
     """Components that span normal rows: a count, or the fraction of the variance to explain."""
 
 
+class VaeSettings(Settings, tag_field="kind", tag="vae"):
+    """Variational autoencoder whose latents are drawn to a centre; the score is its loss (Narita & Tamamori, CL-VAE).
+
+    With L = L_rec + L_kld + `centre_weight`·L_centre, which it is trained on, the score is
+    L_rec + L_kld + `centre_score`·L.
+    """
+
+    hidden: Annotated[list[PositiveInt], Meta(min_length=1)] = msgspec.field(
+        default_factory=lambda: [1024, 1024, 1024, 512]
+    )
+    """Widths of the encoder's layers, each linear, batch normalization, ReLU; the decoder mirrors them."""
+    latent: PositiveInt = 512
+    """Width of the latent space."""
+    output: Literal["relu", "linear"] = "relu"
+    """The decoder's last activation; `relu` for features that are not negative."""
+    centre_weight: NonNegativeFloat = 150.0
+    """Weight of the distance from the centre in the loss."""
+    centre_rate: NonNegativeFloat = 1.0
+    """Rate α at which the centre follows the latents."""
+    centre_score: NonNegativeFloat = 0.0
+    """Share of the whole loss that is added to the score."""
+    learning_rate: PositiveFloat = 0.001
+    """Adam's step size."""
+    batch_size: PositiveInt = 512
+    """Rows in a training step; all of them where there are fewer."""
+    epochs: PositiveInt = 300
+    """Passes over the training rows."""
+    quantize: Literal["float32", "float16"] = "float32"
+    """How the net is stored."""
+
+
 class ValueSettings(Settings, tag_field="kind", tag="value"):
     """The row's only feature is itself the score."""
 
@@ -251,6 +283,7 @@ SingleDetectorSettings = (
     | KnnSettings
     | DensityKnnSettings
     | PcaResidualSettings
+    | VaeSettings
     | ValueSettings
 )
 """Every detector that stands by itself."""

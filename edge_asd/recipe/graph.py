@@ -109,9 +109,10 @@ class Recipe(Settings):
     """Branches by name."""
     parts: Annotated[dict[Identifier, Part], Meta(min_length=1)]
     """Parts by name."""
-    join: Literal["tail", "none"] = "tail"
+    join: Literal["tail", "minimum", "none"] = "tail"
     """`tail`: the joint score is −log10 of the smallest calibrated tail probability, corrected for the number of parts;
-    `none`: the score of the only part, as its detector gives it."""
+    `minimum`: the smallest of the parts' scores, as their detectors give them, for parts that are alike; `none`: the
+    score of the only part."""
     folds: Annotated[int, Meta(ge=2, le=20)] = 5
     """Folds of contiguous stretches for cross-fitting."""
     threshold: Threshold = msgspec.field(default_factory=Threshold)

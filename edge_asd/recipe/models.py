@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from edge_asd.settings import NonNegativeFloat, PositiveFloat, PositiveInt, Settings, Text
+from edge_asd.settings import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Settings, Text
 
 Quantization = Literal["float32", "float16", "dynamic", "int8"]
 """How a net's weights and arithmetic are stored."""
@@ -34,6 +34,8 @@ class InterpolationAutoencoder(Settings, tag="interpolation-autoencoder", tag_fi
     """Passes over the training patches."""
     max_steps: PositiveInt | None = None
     """Most training steps, however many recordings there are; no limit where left out."""
+    seed: NonNegativeInt = 0
+    """Added to the export's seed, so that several nets of one recipe differ."""
     quantize: QuantizationChoice = "auto"
     """How the net is stored; `auto` is float16, since reconstruction nets are tiny and lose most by int8."""
 
@@ -62,6 +64,64 @@ class InterpolationDensity(Settings, tag="interpolation-density", tag_field="kin
     """Most patches that are used, evenly spread over the recordings."""
     quantize: QuantizationChoice = "auto"
     """How the net is stored; `auto` is float16."""
+
+
+class Autoencoder(Settings, tag="autoencoder", tag_field="kind"):
+    """Gives back a patch through a bottleneck of dense layers with ReLU; a row is the mean squared error of that.
+
+    Trained at export on the user's own normal recordings, as the baselines of DCASE task 2 since 2020.
+    """
+
+    hidden: Annotated[list[PositiveInt], Meta(min_length=1)] = msgspec.field(
+        default_factory=lambda: [128, 128, 128, 128, 8, 128, 128, 128, 128]
+    )
+    """Widths of the dense layers between input and output."""
+    batch_norm: bool = False
+    """Whether each hidden layer is normalized over the batch before its ReLU."""
+    l2: NonNegativeFloat = 0.0
+    """Penalty of the squared weights, added to the mean squared error."""
+    learning_rate: PositiveFloat = 0.001
+    """Adam's step size."""
+    batch_size: PositiveInt = 512
+    """Patches in a training step."""
+    epochs: PositiveInt = 100
+    """Passes over the training patches."""
+    max_steps: PositiveInt | None = None
+    """Most training steps, however many recordings there are; no limit where left out."""
+    seed: NonNegativeInt = 0
+    """Added to the export's seed, so that several nets of one recipe differ."""
+    quantize: QuantizationChoice = "auto"
+    """How the net is stored; `auto` is float16, since reconstruction nets are tiny and lose most by int8."""
+
+
+class ConvolutionalAutoencoder(Settings, tag="convolutional-autoencoder", tag_field="kind"):
+    """Gives back a patch, seen as a picture, through convolutions of stride 2; a row is the mean squared error of that.
+
+    Trained at export on the user's own normal recordings; the two of Müller et al. 2021 are of this kind.
+    """
+
+    channels: Annotated[list[PositiveInt], Meta(min_length=1)] = msgspec.field(default_factory=lambda: [32, 64, 128])
+    """Channels of the encoder's layers; the decoder mirrors them."""
+    kernel: PositiveInt = 5
+    """Height and width of all kernels."""
+    activation: Literal["relu", "elu"] = "relu"
+    """Between the layers."""
+    batch_norm: bool = False
+    """Whether each layer is normalized over the batch before its activation."""
+    bottleneck: PositiveInt | None = None
+    """Width of a dense layer between encoder and decoder; none where left out."""
+    learning_rate: PositiveFloat = 0.0001
+    """Adam's step size."""
+    batch_size: PositiveInt = 128
+    """Patches in a training step."""
+    epochs: PositiveInt = 80
+    """Passes over the training patches."""
+    max_steps: PositiveInt | None = None
+    """Most training steps, however many recordings there are; no limit where left out."""
+    seed: NonNegativeInt = 0
+    """Added to the export's seed, so that several nets of one recipe differ."""
+    quantize: QuantizationChoice = "auto"
+    """How the net is stored; `auto` is float16, since reconstruction nets are tiny and lose most by int8."""
 
 
 NetName = Literal[
@@ -117,7 +177,9 @@ class TfliteFile(Settings, tag="tflite", tag_field="kind"):
     """The file is taken as it is."""
 
 
-Trained = InterpolationAutoencoder | InterpolationDensity
+Reconstructing = Autoencoder | ConvolutionalAutoencoder
+"""Models that give back their patch."""
+Trained = InterpolationAutoencoder | InterpolationDensity | Autoencoder | ConvolutionalAutoencoder
 """Models that are trained at export, on the user's recordings."""
 Pretrained = Net | TfliteFile
 """Models whose weights come from elsewhere; all recordings leave them as they are."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.embedding import Embedder, build_embedder, split_middle
+from edge_asd.embedding import Embedder, build_embedder
 from edge_asd.interpreter import Engine
 from edge_asd.pipeline import Judge, RowSet, side_by_side
 from edge_asd.pooling import pool
@@ -19,7 +19,7 @@ from edge_asd_export.conversion import convert
 from edge_asd_export.fitting import fit_detector, fit_transform_arrays
 from edge_asd_export.material import Stretch
 from edge_asd_export.progress import Advance
-from edge_asd_export.training import train
+from edge_asd_export.training import net_inputs, train
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -85,7 +85,7 @@ def train_network(
 ) -> bytes:
     """Train a branch's model on the patches of stretches, and store it as its settings say."""
     model = train_model(branch, settings, rows, seed, advance)
-    return convert(model, decided(settings), representatives(branch, rows))
+    return convert(model, decided(settings), representatives(branch, settings, rows))
 
 
 def train_model(
@@ -95,10 +95,10 @@ def train_model(
     return train(settings, _patches(branch, rows), seed=seed, advance=advance)
 
 
-def representatives(branch: Branch, rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+def representatives(branch: Branch, settings: Trained, rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Return what a branch's net takes, from patches spread evenly over stretches; shape (n, …), n ≤ 500."""
     patches = _patches(branch, rows)
-    return split_middle(patches[:: -(-len(patches) // _REPRESENTATIVES)])[0]
+    return net_inputs(settings, patches[:: -(-len(patches) // _REPRESENTATIVES)])
 
 
 def decided(settings: Trained) -> Quantization:

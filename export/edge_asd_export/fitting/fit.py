@@ -21,8 +21,10 @@ from edge_asd.recipe.detectors import (
     MahalanobisSettings,
     OneClassSvmSettings,
     PcaResidualSettings,
+    VaeSettings,
     ValueSettings,
 )
+from edge_asd_export.fitting.autoencoder import fit_vae
 from edge_asd_export.fitting.fusion import fit_fusion
 from edge_asd_export.fitting.isolation_forest import fit_isolation_forest
 from edge_asd_export.fitting.kernels import fit_kde, fit_one_class_svm
@@ -92,6 +94,7 @@ _FITS: dict[type, Callable[[Any, NDArray[np.float64], int, str], Arrays]] = {
     KnnSettings: lambda settings, rows, _, where: fit_knn(settings, rows, where),
     DensityKnnSettings: lambda settings, rows, _, where: fit_density_knn(settings, rows, where),
     PcaResidualSettings: lambda settings, rows, _, where: fit_pca_residual(settings, rows, where),
+    VaeSettings: fit_vae,
     ValueSettings: lambda _, rows, __, where: _fit_value(rows, where),
     FusionSettings: lambda settings, rows, seed, where: fit_fusion(settings, rows, seed, where, _fit),
 }

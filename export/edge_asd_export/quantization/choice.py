@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
-from edge_asd.recipe.models import InterpolationAutoencoder, InterpolationDensity, Net, Quantization, Trained
+from edge_asd.recipe.models import Net, Quantization, Trained
 from edge_asd_export.boards import MOST_LOAD, Board
 
-RECONSTRUCTION = (InterpolationAutoencoder, InterpolationDensity)
+RECONSTRUCTION = get_args(Trained)
 """Models whose rows are errors of a prediction: they are tiny, and lose most in 8 bits."""
 _FALLBACKS: dict[Quantization, list[Quantization]] = {
     "int8": ["float16", "float32"],

@@ -113,7 +113,7 @@ def select(
             continue
         rows = rows_of(stretches, name)
         model = train_model(branch, branch.model, rows, seed, advance)
-        samples = representatives(branch, rows)
+        samples = representatives(branch, branch.model, rows)
 
         def store(quantization: Quantization, model: Any = model, samples: Any = samples) -> bytes:
             return convert(model, quantization, samples)

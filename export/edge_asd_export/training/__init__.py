@@ -7,9 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.recipe.models import InterpolationAutoencoder, Trained
+from edge_asd.embedding import split_middle
+from edge_asd.recipe.models import (
+    Autoencoder,
+    ConvolutionalAutoencoder,
+    InterpolationAutoencoder,
+    InterpolationDensity,
+    Trained,
+)
 from edge_asd_export.progress import Advance
-from edge_asd_export.training import density, interpolation
+from edge_asd_export.training import autoencoder, convolutional, density, interpolation
 
 
 def train(settings: Trained, patches: NDArray[np.float32], *, seed: int, advance: Advance) -> Any:
@@ -17,11 +24,28 @@ def train(settings: Trained, patches: NDArray[np.float32], *, seed: int, advance
 
     The progress bar moves by `training_steps`.
     """
-    if isinstance(settings, InterpolationAutoencoder):
-        return interpolation.train(settings, patches, seed=seed, advance=advance)
-    return density.train(settings, patches, seed=seed, advance=advance)
+    match settings:
+        case InterpolationAutoencoder():
+            return interpolation.train(settings, patches, seed=seed, advance=advance)
+        case InterpolationDensity():
+            return density.train(settings, patches, seed=seed, advance=advance)
+        case Autoencoder():
+            return autoencoder.train(settings, patches, seed=seed, advance=advance)
+        case ConvolutionalAutoencoder():
+            return convolutional.train(settings, patches, seed=seed, advance=advance)
+
+
+def net_inputs(settings: Trained, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what a trained net takes of patches, shape (n, frames, bands), one entry for each."""
+    match settings:
+        case InterpolationAutoencoder() | InterpolationDensity():
+            return split_middle(patches)[0]
+        case Autoencoder():
+            return patches.reshape(len(patches), -1)
+        case ConvolutionalAutoencoder():
+            return patches[..., np.newaxis]
 
 
 def training_steps(settings: Trained) -> int:
     """Return by how much training moves a progress bar."""
-    return settings.epochs if isinstance(settings, InterpolationAutoencoder) else 1
+    return 1 if isinstance(settings, InterpolationDensity) else settings.epochs
