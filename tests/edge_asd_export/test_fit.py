@@ -10,7 +10,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 
 from edge_asd.embedding import split_middle
-from edge_asd.recipe.models import InterpolationDensity
+from edge_asd.recipe.models import InterpolationDensity, Trained
 from edge_asd_export.fit import Embedders, decided, fit, fit_graph, judge, representatives, unflatten
 from edge_asd_export.material import gather
 from edge_asd_export.progress import Advance
@@ -62,7 +62,8 @@ def test_a_net_is_trained_where_a_branch_has_one(tmp_path: Path) -> None:
 def test_representatives_are_spread_over_all_stretches() -> None:
     branch = recipe().branches["surprise"]
     rows = [np.full((90, 40), number, np.float32) for number in range(20)]
-    contexts = representatives(branch, rows)
+    assert isinstance(branch.model, Trained)
+    contexts = representatives(branch, branch.model, rows)
     assert contexts.shape == (450, 32)
     assert set(contexts[:, 0].tolist()) == set(range(20))
 

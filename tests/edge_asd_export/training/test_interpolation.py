@@ -13,7 +13,8 @@ from edge_asd.interpreter import Engine
 from edge_asd.recipe.models import InterpolationAutoencoder
 from edge_asd_export.conversion import convert
 from edge_asd_export.progress import Advance
-from edge_asd_export.training import interpolation, train, training_steps
+from edge_asd_export.training import train, training_steps
+from edge_asd_export.training.scaled import epochs
 
 ADVANCE = Advance(None, None)
 SMALL = InterpolationAutoencoder(hidden=[16, 8, 16], epochs=12, batch_size=32, learning_rate=0.005)
@@ -94,4 +95,4 @@ def test_one_seed_gives_one_net_and_another_seed_another() -> None:
 )
 def test_steps_are_limited_however_many_recordings_there_are(count: int, max_steps: int | None, expected: int) -> None:
     settings = InterpolationAutoencoder(batch_size=128 if count != 100 else 25, max_steps=max_steps)
-    assert interpolation.epochs(settings, count) == expected
+    assert epochs(settings, count) == expected
