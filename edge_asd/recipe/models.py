@@ -142,6 +142,10 @@ NetName = Literal[
 ]
 
 
+RANDOM = "random"
+"""Name of weights that are none: those of a net before any training."""
+
+
 class Net(Settings, tag="net", tag_field="kind"):
     """A published, pretrained net; a row is what its embedding layer makes of a patch.
 
@@ -153,7 +157,7 @@ class Net(Settings, tag="net", tag_field="kind"):
     """Which one; `docs/embedders.md` says what each takes and gives."""
     weights: Text | None = None
     """Name of the weights, as `edge-asd weights list` shows it, such as `openl3-mel256-music`; the net's usual ones
-    where left out."""
+    where left out. `random` builds the net untrained, to try a recipe before its weights are at hand."""
     embedding: PositiveInt | None = None
     """Length of a row, for a net that has a choice: 512 or 6144 of OpenL3; the net's usual one where left out."""
     quantize: QuantizationChoice = "auto"

@@ -32,6 +32,7 @@ from edge_asd_export.explaining import explanation_arrays
 from edge_asd_export.fit import Arrays, Embedders, Fitted, fit_graph
 from edge_asd_export.labels import Labelled, sort_recordings
 from edge_asd_export.material import Material, Stretch, gather, gather_labelled
+from edge_asd_export.memory import RowMemory
 from edge_asd_export.pretrained import GivenWeights, store_pretrained
 from edge_asd_export.progress import SILENT, Reporter
 from edge_asd_export.quantization.select import Evidence, Selected, select, spread
@@ -73,6 +74,7 @@ def export(
     board: Board | None = None,
     seed: int = 0,
     reporter: Reporter = SILENT,
+    memory: RowMemory | None = None,
 ) -> Exported:
     """Make a bundle of normal recordings.
 
@@ -90,6 +92,10 @@ def export(
         The board that it is for, where one is named: it has a say in how nets are stored.
     seed
         Seed of all that is random, 0 to 2³² − 1; the same seed, recordings and software give the same bundle.
+    reporter
+        Shows how far it is.
+    memory
+        Where rows of pretrained nets are kept, for whoever exports many bundles of the same recordings.
 
     Raises
     ------
@@ -106,7 +112,7 @@ def export(
     ledger = Ledger(board, reporter.say)
     pretrained = store_pretrained(recipe, labelled, weights or {}, ledger=ledger, seed=seed, reporter=reporter)
     recipe = pretrained.recipe
-    material = gather(labelled.training, recipe, reporter, networks=pretrained.networks)
+    material = gather(labelled.training, recipe, reporter, networks=pretrained.networks, memory=memory)
     require_enough(recipe, material.stretches)
     selected, arrays, calibrated = _fit(pretrained, material, labelled, ledger, seed, reporter)
     recipe = selected.recipe

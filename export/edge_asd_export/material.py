@@ -15,6 +15,7 @@ from edge_asd.errors import InputError
 from edge_asd.pipeline import Rows, RowSet
 from edge_asd.recipe.graph import Horizon, Recipe
 from edge_asd.scoring import too_short
+from edge_asd_export.memory import RememberedRows, RowMemory, rows_of
 from edge_asd_export.progress import SILENT, Reporter
 
 
@@ -40,7 +41,12 @@ class Material(NamedTuple):
 
 
 def gather(
-    paths: Sequence[Path], recipe: Recipe, reporter: Reporter = SILENT, *, networks: Mapping[str, bytes] | None = None
+    paths: Sequence[Path],
+    recipe: Recipe,
+    reporter: Reporter = SILENT,
+    *,
+    networks: Mapping[str, bytes] | None = None,
+    memory: RowMemory | None = None,
 ) -> Material:
     """Read recordings and cut them into stretches of one horizon, one after another.
 
@@ -54,13 +60,15 @@ def gather(
         Shows how far it is.
     networks
         Nets of the pretrained branches by `branches/NAME`, through which their patches go.
+    memory
+        Where rows of pretrained branches are kept, and found again; nowhere where left out.
 
     Raises
     ------
     InputError
         When a recording cannot be read, is silent, is shorter than the horizon, or stands there twice.
     """
-    rows = _rows(recipe, networks)
+    rows = _rows(recipe, networks, memory)
     stretches: list[Stretch] = []
     rates: set[int] = set()
     seen: dict[bytes, Path] = {}
@@ -89,10 +97,12 @@ def gather_labelled(
     return stretches
 
 
-def _rows(recipe: Recipe, networks: Mapping[str, bytes] | None) -> Rows:
+def _rows(
+    recipe: Recipe, networks: Mapping[str, bytes] | None, memory: RowMemory | None = None
+) -> Rows | RememberedRows:
     # What is yet to be trained gives its patches instead.
-    recipe = recipe.without_models(except_for=recipe.pretrained_branches)
-    return Rows(_side_by_side_horizons(recipe), networks or {}, where=recipe.name)
+    recipe = _side_by_side_horizons(recipe.without_models(except_for=recipe.pretrained_branches))
+    return rows_of(recipe, networks or {}, memory)
 
 
 def _side_by_side_horizons(recipe: Recipe) -> Recipe:
@@ -100,7 +110,7 @@ def _side_by_side_horizons(recipe: Recipe) -> Recipe:
     return msgspec.structs.replace(recipe, horizon=whole)
 
 
-def _cut(recording: Recording, path: Path, rows: Rows, recipe: Recipe) -> list[Stretch]:
+def _cut(recording: Recording, path: Path, rows: Rows | RememberedRows, recipe: Recipe) -> list[Stretch]:
     rows.reset()
     found = [
         Stretch(path, end - recipe.horizon_samples, {name: np.array(values) for name, values in row_set.items()})

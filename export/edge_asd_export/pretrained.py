@@ -18,13 +18,13 @@ from edge_asd.features import build_front_end
 from edge_asd.files import read_limited
 from edge_asd.pipeline import Rows, RowSet, patch_shape
 from edge_asd.recipe.graph import Branch, Recipe
-from edge_asd.recipe.models import Net, TfliteFile
+from edge_asd.recipe.models import RANDOM, Net, TfliteFile
 from edge_asd_export.conversion import convert
 from edge_asd_export.cost import Cost, Ledger, patches_per_second
 from edge_asd_export.graph import count_macs, require_builtin
 from edge_asd_export.labels import Labelled
 from edge_asd_export.material import gather_labelled
-from edge_asd_export.nets import NETS, Patches, build_net, check_patches
+from edge_asd_export.nets import NETS, Patches, build_net, build_untrained, check_patches
 from edge_asd_export.progress import Reporter
 from edge_asd_export.quantization.fidelity import Variant, measure
 from edge_asd_export.quantization.select import Selected, record_of, spread, store_best
@@ -71,7 +71,11 @@ def store_pretrained(
     """
     branches = recipe.pretrained_branches
     _check_given(recipe, given)
-    files = {name: _weights_of(name, branch, given, only=len(branches) == 1) for name, branch in branches.items()}
+    files = {
+        name: _weights_of(name, branch, given, only=len(branches) == 1)
+        for name, branch in branches.items()
+        if not _untrained(branch)
+    }
     for name, branch in branches.items():
         if isinstance(branch.model, Net):
             check_patches(branch.model, _patches(recipe, branch), f"branches.{name}")
@@ -80,7 +84,8 @@ def store_pretrained(
         if isinstance(branch.model, TfliteFile):
             stored = _take_file(recipe, name, branch.model, files[name], ledger)
         elif isinstance(branch.model, Net):
-            stored = _store_net(selected.recipe, name, branch.model, files[name], labelled, ledger, seed, reporter)
+            file = files.get(name)
+            stored = _store_net(selected.recipe, name, branch.model, file, labelled, ledger, seed, reporter)
         selected = stored.joined(selected)
     return selected
 
@@ -100,14 +105,18 @@ def _store_net(
     recipe: Recipe,
     name: str,
     model: Net,
-    file: Path,
+    file: Path | None,
     labelled: Labelled,
     ledger: Ledger,
     seed: int,
     reporter: Reporter,
 ) -> Selected:
-    weights = read_weights(file)
-    net = build_net(model, _patches(recipe, recipe.branches[name]), weights, f"branches.{name}")
+    patches, where = _patches(recipe, recipe.branches[name]), f"branches.{name}"
+    weights = None if file is None else read_weights(file)
+    if weights is None:
+        net = build_untrained(model, patches, where, seed=seed)
+    else:
+        net = build_net(model, patches, weights, where)
     samples = representative_patches(recipe, name, labelled.training)
     form, record, refused = store_best(
         recipe,
@@ -117,7 +126,7 @@ def _store_net(
         lambda reference: _Comparison(recipe, name, reference, labelled, seed, reporter),
         ledger,
     )
-    record = msgspec.structs.replace(record, weights_sha256=weights.sha256)
+    record = msgspec.structs.replace(record, weights_sha256=weights.sha256 if weights else "")
     recipe = recipe.quantized(form.quantization, name)
     return Selected(recipe, {f"branches/{name}": form.content}, {name: record}, refused)
 
@@ -185,6 +194,10 @@ def representative_patches(recipe: Recipe, branch: str, recordings: Sequence[Pat
 
 def _patches(recipe: Recipe, branch: Branch) -> Patches:
     return Patches(*patch_shape(branch, build_front_end(branch.front_end, recipe.sample_rate)))
+
+
+def _untrained(branch: Branch) -> bool:
+    return isinstance(branch.model, Net) and branch.model.weights == RANDOM
 
 
 def _weights_of(name: str, branch: Branch, given: GivenWeights, *, only: bool) -> Path:

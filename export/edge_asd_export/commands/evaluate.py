@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_asd.errors import InputError
 from edge_asd.recipe.shipped import load_recipe
+from edge_asd_export.boards import board_names, find_board
 from edge_asd_export.commands.export import given_weights
 from edge_asd_export.evaluation.files import write_all
 from edge_asd_export.evaluation.protocols import PROTOCOLS
@@ -42,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--weights", action="append", default=[], metavar="[NAME=]FILE", help="file of pretrained weights, as of export"
     )
+    add(
+        "--board",
+        choices=board_names(),
+        help="board that the bundles are for",
+    )
     add("--quantize", choices=["float32", "float16", "dynamic", "int8"], help="how nets are stored")
     add("--seeds", type=int, default=1, metavar="N", help="repeat with the seeds 0 … N-1 (default: 1)")
     parser.add_argument(
@@ -72,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         seeds=arguments.seeds,
         per_class=arguments.test_clips,
         weights=given_weights(arguments.weights),
+        board=find_board(arguments.board) if arguments.board else None,
         output=arguments.output,
         jobs=arguments.jobs,
         cluster=arguments.dask,

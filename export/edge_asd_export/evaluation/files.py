@@ -130,10 +130,19 @@ def _everything(outcome: Outcome, summary: Summary) -> bytes:
         "test_recordings_per_class": request.per_class,
         "field_threshold": FIELD_RULE,
         "ranking": [
-            {"recipe": t.recipe, "AUC": overall(t, "AUC"), "pAUC": overall(t, "pAUC"), "bundle_bytes": t.bundle_bytes}
+            {
+                "recipe": t.recipe,
+                "AUC": overall(t, "AUC"),
+                "pAUC": overall(t, "pAUC"),
+                "GMAC/s": t.gmac_per_s,
+                "bundle_bytes": t.bundle_bytes,
+            }
             for t in summary.tables
         ],
-        "tables": summary.tables,
+        "tables": [
+            {**msgspec.to_builtins(table), "costs": [cost._asdict() for cost in table.costs]}
+            for table in summary.tables
+        ],
         "left_out": [item._asdict() for item in [*outcome.left_out, *summary.left_out]],
         "notes": outcome.notes,
         "results": [_result(each) for each in summary.measured],
@@ -146,6 +155,7 @@ def _result(measured: Measured) -> dict[str, Any]:
     return {
         **msgspec.to_builtins(measured.result),
         "unit": measured.result.unit._asdict(),
+        "costs": [cost._asdict() for cost in measured.result.costs],
         "figures": measured.device,
         "reference_figures": measured.reference,
         "deviation": measured.deviation,

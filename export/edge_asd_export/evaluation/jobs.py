@@ -12,23 +12,27 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import msgspec
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from edge_asd.bundle import Bundle
+from edge_asd.bundle import Bundle, NetworkRecord
 from edge_asd.calibration import find_threshold
 from edge_asd.errors import EdgeAsdError
 from edge_asd.files import write_atomically
 from edge_asd.recipe.graph import Recipe, Threshold
+from edge_asd.recipe.models import Quantization
 from edge_asd.version import __version__
+from edge_asd_export.boards import Board
+from edge_asd_export.cost import Cost
 from edge_asd_export.evaluation.datasets import Clip, Domain, LeftOut, UnitName, shown
 from edge_asd_export.evaluation.inspection import Heard
 from edge_asd_export.evaluation.judging import DeviceJudge, reference_scores
 from edge_asd_export.exporter import export
 from edge_asd_export.labels import Label
+from edge_asd_export.memory import RowMemory
 
 FIELD_RULE = Threshold(rule="gamma", false_alarm_probability=0.1)
 """The threshold of the field's decision files: the 90th percentile of a gamma distribution of normal scores."""
@@ -46,6 +50,10 @@ class Job(NamedTuple):
     test: list[Clip]
     weights: dict[str, Path]
     """Files of pretrained weights, as `export` takes them."""
+    board: Board | None
+    """Board that the bundle is for, which has a say in how nets are stored."""
+    memory: RowMemory
+    """Where rows of pretrained nets are kept."""
     key: str
     """Hash of all that the result depends on."""
 
@@ -78,8 +86,8 @@ class UnitResult(msgspec.Struct, frozen=True):
     """By the field's rule, on the scores of held-out training recordings."""
     bundle_bytes: int = 0
     bundle_sha256: str = ""
-    nets: dict[str, str] = {}
-    """How each net is stored, by branch."""
+    costs: list[Cost] = []
+    """How each net is stored, and what it costs while it listens."""
     seconds: float = 0.0
     """Time that it took."""
     left_out: list[LeftOut] = []
@@ -95,13 +103,15 @@ def job_key(
     test: Sequence[Clip],
     heard: Mapping[Path, Heard],
     weights: Mapping[str, str],
+    board: Board | None,
 ) -> str:
-    """Return the hash of recordings, labels, recipe, seed, weights (given by their own hashes) and version."""
+    """Return the hash of recordings, labels, recipe, seed, weights (given by their own hashes), board and version."""
 
     def listing(clips: Sequence[Clip]) -> list[tuple[object, ...]]:
         return [(heard[clip.path].sha256, clip.path.name, clip.label, clip.domain) for clip in clips]
 
     content = [__version__, msgspec.to_builtins(recipe), seed, listing(train), listing(test), weights]
+    content.append(board.name if board else None)
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
 
@@ -132,7 +142,8 @@ def run(job: Job, folder: Path) -> UnitResult:
 
 
 def _evaluate(job: Job, output: Path) -> UnitResult:
-    exported = export([clip.path for clip in job.train], job.recipe, output, weights=job.weights, seed=job.seed)
+    train = [clip.path for clip in job.train]
+    exported = export(train, job.recipe, output, weights=job.weights, board=job.board, seed=job.seed, memory=job.memory)
     bundle = exported.bundle
     scores, left_out = _judge(job, bundle)
     held_out = np.array(bundle.manifest.calibration.held_out)
@@ -147,13 +158,20 @@ def _evaluate(job: Job, output: Path) -> UnitResult:
         field_threshold=find_threshold(field_recipe, held_out)[0],
         bundle_bytes=output.stat().st_size,
         bundle_sha256=bundle.sha256,
-        nets={name: network.quantization for name, network in bundle.manifest.networks.items()},
+        costs=[_cost(name, net) for name, net in bundle.manifest.networks.items()],
         left_out=left_out,
     )
 
 
+def _cost(branch: str, net: NetworkRecord) -> Cost:
+    # A TFLite file of the user's counts as floating point.
+    known: tuple[Quantization, ...] = get_args(Quantization)
+    stored: Quantization = next((form for form in known if form == net.quantization), "float32")
+    return Cost(branch, stored, net.macs, net.runs_per_second)
+
+
 def _judge(job: Job, bundle: Bundle) -> tuple[list[ClipScore], list[LeftOut]]:
-    judge = DeviceJudge(bundle)
+    judge = DeviceJudge(bundle, job.memory)
     judged: dict[Path, float] = {}
     left_out: list[LeftOut] = []
     for clip in job.test:
@@ -162,7 +180,7 @@ def _judge(job: Job, bundle: Bundle) -> tuple[list[ClipScore], list[LeftOut]]:
         except EdgeAsdError as error:
             left_out.append(LeftOut(shown(clip.path, job.root), str(error)))
     train = [clip.path for clip in job.train]
-    reference = reference_scores(bundle, train, list(judged), weights=job.weights, seed=job.seed)
+    reference = reference_scores(bundle, train, list(judged), weights=job.weights, seed=job.seed, memory=job.memory)
     scores = [
         ClipScore(shown(clip.path, job.root), clip.label, clip.domain, judged[clip.path], reference[clip.path])
         for clip in job.test

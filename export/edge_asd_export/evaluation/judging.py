@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from edge_asd.audio import read_recording
 from edge_asd.bundle import Bundle
-from edge_asd.pipeline import Joiner, Rows
+from edge_asd.pipeline import Joiner, Judge
 from edge_asd.recipe.graph import Recipe
-from edge_asd.scoring import Scorer
+from edge_asd.scoring import too_short
 from edge_asd_export.cost import Ledger
 from edge_asd_export.crossfit import part_scores
 from edge_asd_export.fit import Fitted, fit
 from edge_asd_export.labels import Labelled
 from edge_asd_export.material import Stretch, gather
+from edge_asd_export.memory import RowMemory, rows_of
 from edge_asd_export.pretrained import GivenWeights, store_pretrained
 from edge_asd_export.progress import SILENT, Advance
 
@@ -26,18 +27,32 @@ _AT_ONCE = 16
 
 
 class DeviceJudge:
-    """Judges recordings with a bundle: the daemon's own pipeline, the quantized nets, the worst horizon counts."""
+    """Judges recordings with a bundle as the daemon does: its pipeline, its quantized nets; the worst horizon counts.
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._scorer = Scorer(bundle)
+    The pipeline's three stages are called one by one, since the first, from sound to rows, is what a memory spares.
+    """
+
+    def __init__(self, bundle: Bundle, memory: RowMemory) -> None:
+        self._recipe = recipe = bundle.recipe
+        self._rows = rows_of(recipe, bundle.networks, memory)
+        self._judge = Judge(recipe, bundle.arrays, where=bundle.where)
+        self._joiner = Joiner(recipe, bundle.arrays, where=bundle.where)
 
     def score(self, path: Path) -> float:
-        """Return a recording's score; errors as of `Scorer.score`."""
-        return self._scorer.score(path).score
+        """Return a recording's score, that of `edge_asd.scoring.Scorer`; an InputError where it cannot be judged."""
+        samples = read_recording(path, channel=self._recipe.channel, sample_rate=self._recipe.sample_rate).samples
+        self._rows.reset()
+        scores = [
+            self._joiner.score(self._judge.part_scores(self._judge.features(rows)), end).value
+            for end, rows in self._rows.process(samples)
+        ]
+        if not scores:
+            raise too_short(str(path), len(samples) / self._recipe.sample_rate, self._recipe)
+        return max(scores)
 
 
 def reference_scores(
-    bundle: Bundle, train: Sequence[Path], test: Sequence[Path], *, weights: GivenWeights, seed: int
+    bundle: Bundle, train: Sequence[Path], test: Sequence[Path], *, weights: GivenWeights, seed: int, memory: RowMemory
 ) -> dict[Path, float]:
     """Score recordings by the bundle's recipe in float32, a whole recording at a time instead of as a stream.
 
@@ -47,35 +62,39 @@ def reference_scores(
     recipe = bundle.recipe.quantized("float32")
     fitted = Fitted(bundle.networks, bundle.arrays)
     if recipe != bundle.recipe:
-        fitted = _fit_in_float32(recipe, train, weights, seed)
+        fitted = _fit_in_float32(recipe, train, weights, seed, memory)
     joiner = Joiner(recipe, bundle.arrays, where=bundle.where)
     scores: dict[Path, float] = {}
-    for path, values in _part_scores(recipe, fitted, test):
+    for path, values in _part_scores(recipe, fitted, test, memory):
         scores[path] = max(scores.get(path, -np.inf), joiner.score(values, 0).value)
     return scores
 
 
-def _fit_in_float32(recipe: Recipe, train: Sequence[Path], weights: GivenWeights, seed: int) -> Fitted:
+def _fit_in_float32(
+    recipe: Recipe, train: Sequence[Path], weights: GivenWeights, seed: int, memory: RowMemory
+) -> Fitted:
     labelled = Labelled(list(train), [], [])
     pretrained = store_pretrained(
         recipe, labelled, weights, ledger=Ledger(None, SILENT.say), seed=seed, reporter=SILENT
     )
-    stretches = gather(train, recipe, networks=pretrained.networks).stretches
+    stretches = gather(train, recipe, networks=pretrained.networks, memory=memory).stretches
     fitted = fit(recipe, stretches, seed=seed, advance=Advance(None, None))
     return Fitted({**pretrained.networks, **fitted.networks}, fitted.arrays)
 
 
-def _part_scores(recipe: Recipe, fitted: Fitted, paths: Sequence[Path]) -> Iterator[tuple[Path, dict[str, float]]]:
+def _part_scores(
+    recipe: Recipe, fitted: Fitted, paths: Sequence[Path], memory: RowMemory
+) -> Iterator[tuple[Path, dict[str, float]]]:
     for start in range(0, len(paths), _AT_ONCE):
-        stretches = list(_stretches(recipe, fitted, paths[start : start + _AT_ONCE]))
+        stretches = list(_stretches(recipe, fitted, paths[start : start + _AT_ONCE], memory))
         for stretch, values in zip(stretches, part_scores(recipe, fitted, stretches), strict=True):
             yield stretch.recording, values
 
 
-def _stretches(recipe: Recipe, fitted: Fitted, paths: Sequence[Path]) -> Iterator[Stretch]:
+def _stretches(recipe: Recipe, fitted: Fitted, paths: Sequence[Path], memory: RowMemory) -> Iterator[Stretch]:
     """Cut recordings into the horizons that the device decides on, each still without what trained nets make of it."""
     untrained = recipe.without_models(except_for=recipe.pretrained_branches)
-    rows = Rows(untrained, fitted.networks, where=recipe.name)
+    rows = rows_of(untrained, fitted.networks, memory)
     for path in paths:
         rows.reset()
         samples = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate).samples

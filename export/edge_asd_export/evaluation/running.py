@@ -14,10 +14,12 @@ import joblib
 from edge_asd.errors import EdgeAsdError, InputError
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.models import Net
+from edge_asd_export.boards import Board
 from edge_asd_export.evaluation.datasets import Clip, DataSet, LeftOut, UnitName, read_dataset
 from edge_asd_export.evaluation.inspection import Heard, listen, screen, too_short
 from edge_asd_export.evaluation.jobs import Job, UnitResult, find_result, job_key, run
 from edge_asd_export.evaluation.protocols import Divided, Protocol, lacks
+from edge_asd_export.memory import RowMemory
 from edge_asd_export.nets import NETS
 from edge_asd_export.progress import Reporter
 
@@ -35,8 +37,10 @@ class Request(NamedTuple):
     """Test recordings of either class; the protocol's own number where left out."""
     weights: dict[str, Path]
     """Files of pretrained weights, by their name or by branch; `""` for the only pretrained net."""
+    board: Board | None
+    """Board that the bundles are for."""
     output: Path
-    """Folder of all results, in which `units/` makes the run resumable."""
+    """Folder of all results, in which `units/` makes the run resumable, and `embeddings/` spares it work."""
     jobs: int
     """Processes at a time."""
     cluster: str | None
@@ -75,7 +79,8 @@ def evaluate(request: Request, reporter: Reporter) -> Outcome:
     _check_names(request.recipes)
     data = read_dataset(request.root, request.protocol.layout)
     units = request.output / "units"
-    _make_folder(units)
+    for folder in (units, request.output / "embeddings"):
+        _make_folder(folder)
     paths = [clip.path for clips in data.units.values() for clip in clips]
     heard = listen(paths, request.output / "recordings.json", jobs=request.jobs, reporter=reporter)
     plan = make_plan(request, data, heard)
@@ -127,9 +132,10 @@ def _job(
 ) -> Job:
     files = {name: file.absolute() for name, file in weights_for(recipe, request.weights).items()}
     hashes = {name: _sha256(file) for name, file in files.items()}
-    key = job_key(recipe, seed, divided.train, divided.test, heard, hashes)
+    key = job_key(recipe, seed, divided.train, divided.test, heard, hashes, request.board)
+    memory = RowMemory(request.output.absolute() / "embeddings")
     train, test = _absolute(divided.train), _absolute(divided.test)
-    return Job(unit, recipe, seed, request.root.absolute(), train, test, files, key)
+    return Job(unit, recipe, seed, request.root.absolute(), train, test, files, request.board, memory, key)
 
 
 def weights_for(recipe: Recipe, given: Mapping[str, Path]) -> dict[str, Path]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from edge_asd_export.cost import Cost
 from edge_asd_export.evaluation.datasets import LeftOut, UnitName
 from edge_asd_export.evaluation.jobs import ClipScore, UnitResult
 from edge_asd_export.evaluation.judging import deviation
@@ -65,6 +66,13 @@ class RecipeTable(msgspec.Struct, frozen=True):
     """Largest of any result."""
     bundle_bytes: int
     """Size of the largest bundle."""
+    costs: list[Cost]
+    """What the nets of a bundle cost while it listens; none where it has none."""
+
+    @property
+    def gmac_per_s(self) -> float:
+        """Multiply-accumulates of all nets per second of sound, in billions."""
+        return sum(cost.gmac_per_s for cost in self.costs)
 
     @property
     def total(self) -> Row:
@@ -133,6 +141,7 @@ def _table(recipe: str, measured: Sequence[Measured], protocol: Protocol) -> Rec
         rows,
         max(each.deviation for each in measured),
         max(each.result.bundle_bytes for each in measured),
+        max((each.result.costs for each in measured), key=lambda costs: sum(cost.gmac_per_s for cost in costs)),
     )
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edge_asd.recipe.graph import Recipe
+from edge_asd.recipe.models import RANDOM, Net
+from edge_asd_export.boards import Board
+from edge_asd_export.cost import judge_load
 from edge_asd_export.evaluation.running import Outcome
 from edge_asd_export.evaluation.summary import Cell, RecipeTable, Summary, overall
 
@@ -15,24 +19,40 @@ def render(outcome: Outcome, summary: Summary) -> str:
     """Return the whole report: a table for each recipe, the ranking where there are several, what was left out."""
     parts = [_heading(outcome), *(_recipe_table(table, outcome) for table in summary.tables)]
     if len(summary.tables) > 1:
-        parts.append("## Ranked by AUC\n\n" + ranking(summary))
+        parts.append("## Ranked by AUC\n\n" + ranking(outcome, summary))
     parts.append(_list("Notes", outcome.notes))
     parts.append(_list("Left out of all figures", [str(item) for item in [*outcome.left_out, *summary.left_out]]))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def ranking(summary: Summary) -> str:
-    """Return the recipes in the order of their AUC over all units."""
+def ranking(outcome: Outcome, summary: Summary) -> str:
+    """Return the recipes in the order of their AUC over all units, their cost, and whether the board carries them."""
+    board = outcome.request.board
+    header = ["", "recipe", "AUC", "pAUC", "GMAC/s", "bundle", *([board.title] if board else [])]
     lines = [
-        [str(place), table.recipe, _percent(overall(table, "AUC")), _percent(overall(table, "pAUC")), _size(table)]
+        [
+            str(place),
+            table.recipe + (" (random weights)" if untrained_branches(_recipe_of(table, outcome)) else ""),
+            _percent(overall(table, "AUC")),
+            _percent(overall(table, "pAUC")),
+            f"{table.gmac_per_s:.3g}",
+            _size(table),
+            *([_verdict(table, board)] if board else []),
+        ]
         for place, table in enumerate(summary.tables, 1)
     ]
-    return markdown(["", "recipe", "AUC", "pAUC", "bundle"], lines)
+    return markdown(header, lines)
+
+
+def _verdict(table: RecipeTable, board: Board) -> str:
+    carries, _ = judge_load(board, table.costs)
+    load = sum(board.load(cost.quantization, cost.gmac_per_s) for cost in table.costs)
+    return f"{'real time' if carries else 'too slow'} (load {load:.2g})"
 
 
 def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table whose columns stand below one another; all but the second are set to the right."""
-    widths = [max(len(line[index]) for line in [header, *lines]) for index in range(len(header))]
+    widths = [max(2, *(len(line[index]) for line in [header, *lines])) for index in range(len(header))]
     left = {1} if header[0] == "" else {0}
 
     def line(cells: Sequence[str]) -> str:
@@ -62,15 +82,28 @@ def _recipe_table(table: RecipeTable, outcome: Outcome) -> str:
         + [_cell(row.cells[name], several=several) if name in row.cells else "—" for name in table.figures]
         for row in table.rows
     ]
-    nets = sorted(
-        {f"{name} {how}" for each in outcome.results if each.recipe == table.recipe for name, how in each.nets.items()}
-    )
+    nets = [f"{cost.branch} {cost.quantization}" for cost in table.costs]
+    recipe = _recipe_of(table, outcome)
     facts = [
         f"bundle {_size(table)}",
         f"nets: {', '.join(nets)}" if nets else "no nets",
         f"scores differ from the reference by at most {table.deviation:.2g} of their range",
+        *(f"RANDOM WEIGHTS in {name}: no figure here says anything" for name in untrained_branches(recipe)),
     ]
     return f"## {table.recipe}\n\n{markdown(['unit', *table.figures], lines)}\n\n{'; '.join(facts)}"
+
+
+def untrained_branches(recipe: Recipe) -> list[str]:
+    """Return the branches whose net has random weights."""
+    return [
+        name
+        for name, branch in recipe.pretrained_branches.items()
+        if isinstance(branch.model, Net) and branch.model.weights == RANDOM
+    ]
+
+
+def _recipe_of(table: RecipeTable, outcome: Outcome) -> Recipe:
+    return next(recipe for recipe in outcome.request.recipes if recipe.name == table.recipe)
 
 
 def _cell(cell: Cell, *, several: bool) -> str:

@@ -72,4 +72,11 @@ def build_net(settings: Net, patches: Patches, file: WeightsFile, where: str) ->
     return model
 
 
+def build_untrained(settings: Net, patches: Patches, where: str, *, seed: int) -> Any:
+    """Build a net whose weights are random, by `seed`; else as `build_net`."""
+    net = check_patches(settings, patches, where)
+    options = Options(patches, settings.embedding or net.embeddings[0], next(iter(net.namings)))
+    return net.build(import_keras(seed), options)
+
+
 _FORMATS: dict[Format, str] = {"keras": "Keras", "torch": "PyTorch", "tensorflow": "a TensorFlow checkpoint"}

@@ -25,36 +25,48 @@ def write_clip(path: Path, unit: int, *, wrong: bool, snr_db: float = 6.0, chann
 
 
 def write_mimii(
-    root: Path, *, ids: tuple[int, ...] = (0, 2), normal: int = 12, anomalous: int = 4, channels: int = 1
+    root: Path,
+    *,
+    ids: tuple[int, ...] = (0, 2),
+    normal: int = 12,
+    anomalous: int = 4,
+    channels: int = 1,
+    rate: int = RATE,
 ) -> Path:
     for unit in ids:
         for kind, count in (("normal", normal), ("abnormal", anomalous)):
             for number in range(count):
                 path = root / f"6_dB_pump/pump/id_{unit:02d}/{kind}/{number:08d}.wav"
-                write_clip(path, unit, wrong=kind == "abnormal", channels=channels)
+                write_clip(path, unit, wrong=kind == "abnormal", channels=channels, rate=rate)
     return root
 
 
-def write_dcase2020(root: Path, *, ids: tuple[int, ...] = (0, 2), train: int = 8, test: int = 4) -> Path:
+def write_dcase2020(
+    root: Path, *, ids: tuple[int, ...] = (0, 2), train: int = 8, test: int = 4, rate: int = RATE
+) -> Path:
     for unit in ids:
         for number in range(train):
-            write_clip(root / f"pump/train/normal_id_{unit:02d}_{number:08d}.wav", unit, wrong=False)
+            write_clip(root / f"pump/train/normal_id_{unit:02d}_{number:08d}.wav", unit, wrong=False, rate=rate)
         for word in ("normal", "anomaly"):
             for number in range(test):
-                write_clip(root / f"pump/test/{word}_id_{unit:02d}_{number:08d}.wav", unit, wrong=word == "anomaly")
+                write_clip(
+                    root / f"pump/test/{word}_id_{unit:02d}_{number:08d}.wav", unit, wrong=word == "anomaly", rate=rate
+                )
     return root
 
 
-def write_dcase2021(root: Path, *, sections: tuple[int, ...] = (0, 1), train: int = 6, test: int = 3) -> Path:
+def write_dcase2021(
+    root: Path, *, sections: tuple[int, ...] = (0, 1), train: int = 6, test: int = 3, rate: int = RATE
+) -> Path:
     """Write source and target domain; the target is noisier and has two training recordings."""
     for section in sections:
         for domain, snr_db, count in (("source", 6.0, train), ("target", 0.0, 2)):
             stem = f"section_{section:02d}_{domain}"
             for number in range(count):
                 path = root / f"pump/train/{stem}_train_normal_{number:04d}_strength_1.wav"
-                write_clip(path, section, wrong=False, snr_db=snr_db)
+                write_clip(path, section, wrong=False, snr_db=snr_db, rate=rate)
             for word in ("normal", "anomaly"):
                 for number in range(test):
                     path = root / f"pump/{domain}_test/{stem}_test_{word}_{number:04d}_strength_1.wav"
-                    write_clip(path, section, wrong=word == "anomaly", snr_db=snr_db)
+                    write_clip(path, section, wrong=word == "anomaly", snr_db=snr_db, rate=rate)
     return root

@@ -1,0 +1,102 @@
+"""Rows of pretrained nets, kept on disk by the content of the recording.
+
+A clip goes through a net once, however often recipes, seeds and splits come back to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asd.files import write_atomically
+from edge_asd.pipeline import Rows, RowSet
+from edge_asd.recipe.graph import Recipe
+
+Rows3 = NDArray[np.float32]
+"""Rows of every horizon of a recording, shape (horizons, rows, d)."""
+
+
+class RowMemory(NamedTuple):
+    """Where rows are kept."""
+
+    folder: Path
+    """One file for each recording and branch; a file that is damaged or missing is made anew."""
+
+
+class RememberedRows:
+    """What `Rows` gives for whole recordings, its pretrained branches out of a memory where they are in it.
+
+    Each branch is computed by `Rows` itself, alone; the key is the hash of the samples, the branch's front end, patch
+    and net, and the horizon.
+    """
+
+    def __init__(self, recipe: Recipe, networks: Mapping[str, bytes], memory: RowMemory, *, where: str) -> None:
+        self._recipe, self._memory = recipe, memory
+        names = list(recipe.used_branches)
+        self._rows = {name: Rows(recipe.judging_only(name), networks, where=where) for name in names}
+        self._keys = {name: _branch_key(recipe, name, networks) for name in recipe.pretrained_branches}
+
+    def process(self, samples: NDArray[np.float32]) -> Iterator[tuple[int, RowSet]]:
+        """Give the end and the rows of every horizon of a whole recording, shape (n,)."""
+        ends = range(self._recipe.horizon_samples, len(samples) + 1, self._recipe.hop_samples)
+        if not ends:
+            return
+        content = hashlib.sha256(samples.tobytes()).hexdigest()
+        found = {name: self._branch(name, content, samples, len(ends)) for name in self._rows}
+        for index, end in enumerate(ends):
+            yield end, {name: values[index] for name, values in found.items()}
+
+    def reset(self) -> None:
+        """Do nothing: every recording is processed as a whole."""
+
+    def _branch(self, name: str, content: str, samples: NDArray[np.float32], count: int) -> Rows3:
+        if name not in self._keys:
+            return self._compute(name, samples)
+        key = hashlib.sha256(f"{self._keys[name]}|{content}".encode()).hexdigest()
+        path = self._memory.folder / f"{key}.npy"
+        kept = _read(path)
+        if kept is not None and len(kept) == count:
+            return kept
+        computed = self._compute(name, samples)
+        _write(path, computed)
+        return computed
+
+    def _compute(self, name: str, samples: NDArray[np.float32]) -> Rows3:
+        rows = self._rows[name]
+        rows.reset()
+        return np.stack([row_set[name].copy() for _, row_set in rows.process(samples)])
+
+
+def rows_of(recipe: Recipe, networks: Mapping[str, bytes], memory: RowMemory | None) -> Rows | RememberedRows:
+    """Return what turns recordings into rows, with a memory where there is one and something to keep in it."""
+    if memory and recipe.pretrained_branches:
+        return RememberedRows(recipe, networks, memory, where=recipe.name)
+    return Rows(recipe, networks, where=recipe.name)
+
+
+def _branch_key(recipe: Recipe, name: str, networks: Mapping[str, bytes]) -> str:
+    branch = recipe.branches[name]
+    net = hashlib.sha256(networks[f"branches/{name}"]).hexdigest()
+    settings = [branch.front_end, branch.patch, branch.model, recipe.sample_rate, recipe.horizon, net]
+    return hashlib.sha256(msgspec.json.encode(settings, order="deterministic")).hexdigest()
+
+
+def _read(path: Path) -> Rows3 | None:
+    try:
+        values: Rows3 = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return values if values.dtype == np.float32 and values.ndim == 3 else None
+
+
+def _write(path: Path, values: Rows3) -> None:
+    content = io.BytesIO()
+    np.save(content, values, allow_pickle=False)
+    write_atomically(path, content.getvalue())
