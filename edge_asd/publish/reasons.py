@@ -72,6 +72,11 @@ def lost(reason: Reason, detail: str, client_id: str) -> str:
     """
     if reason.code == SESSION_TAKEN_OVER:
         return f"the connection was lost: another client has connected with this one's id: {_own_id(client_id)}"
+    if not detail and not reason.is_specific:
+        return (
+            "the broker closed the connection without a reason; if it does so again and again, "
+            f"another client may have this one's id: {_own_id(client_id)}"
+        )
     words = _certificate_wanted(detail) or detail or reason.name
     return _joined(f"the connection was lost: {words}", _CONNECTION_REMEDIES.get(reason.code))
 

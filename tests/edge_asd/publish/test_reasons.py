@@ -50,6 +50,7 @@ def test_lost_connections_are_explained() -> None:
     assert "reset by peer" in reasons.lost(Reason(128, "Unspecified error"), "Connection reset by peer", "x")
     assert "set mqtt.tls.cert_file" in reasons.lost(Reason(128, ""), "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED]", "x")
     assert "'pi-07'" in reasons.flapping("pi-07")
+    assert "without a reason; if" in reasons.lost(Reason(128, "Unspecified error"), "", "pi-07")
 
 
 def test_a_broker_that_hangs_up_may_want_encryption_or_a_certificate() -> None:
