@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 
 from edge_asd.capture import Feeds
+from edge_asd.evidence import ClipStore, Recorder
+from edge_asd.firmware import Evidence
 from edge_asd.judgement import Audience
 from edge_asd.listener import Listener
 from edge_asd.plan import Plan, Post
-from edge_asd.publish import SourceHealth, State
+from edge_asd.publish import EvidenceHealth, SourceHealth, State
 
 _JOIN_S = 5.0
 
@@ -20,10 +22,14 @@ class Crew:
     ----------
     audience
         Whom they tell.
+    evidence
+        What they keep of anomalies.
     """
 
-    def __init__(self, audience: Audience) -> None:
+    def __init__(self, audience: Audience, evidence: Evidence) -> None:
         self._audience = audience
+        self._evidence = evidence
+        self._store = ClipStore(evidence)
         self._posted: dict[str, tuple[Post, Listener]] = {}
         self._feeds = Feeds()
 
@@ -46,6 +52,10 @@ class Crew:
     def leave(self) -> None:
         """Cease to listen."""
         _relieve([listener for _, listener in self._posted.values()])
+
+    def evidence(self) -> EvidenceHealth:
+        """Return how the keeping of clips fares."""
+        return self._store.health()
 
     def health(self) -> dict[str, SourceHealth]:
         """Return how each source fares."""
@@ -76,8 +86,17 @@ class Crew:
         return once or all(listener.failure for listener in listeners)
 
     def _post(self, post: Post) -> tuple[Post, Listener]:
+        recorder = None
+        if self._evidence.enabled:
+            recorder = Recorder(post.source.name, post.bundle.recipe.sample_rate, self._evidence, self._store)
         listener = Listener(
-            post.source, post.address, post.bundle, self._audience, engine=post.engine, feeds=self._feeds
+            post.source,
+            post.address,
+            post.bundle,
+            self._audience,
+            engine=post.engine,
+            feeds=self._feeds,
+            recorder=recorder,
         )
         listener.start()
         return post, listener

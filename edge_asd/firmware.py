@@ -219,6 +219,27 @@ class Spool(Settings):
     """Seconds after which an event is given up."""
 
 
+class Evidence(Settings):
+    """Sound and a picture of each anomaly, kept on the device."""
+
+    enabled: bool = True
+    """Whether anything is kept."""
+    path: Text | None = None
+    """Folder; left out, one beside the spool."""
+    before_s: Annotated[float, Meta(gt=0, le=120)] = 15.0
+    """Seconds of sound before an anomaly is told."""
+    after_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
+    """Seconds of sound after that; fewer where it ends before."""
+    max_bytes: Annotated[int, Meta(ge=1 << 20)] = 256 << 20
+    """Most bytes of clips; the oldest are dropped first."""
+    max_age_s: PositiveFloat = 90 * 24 * 3600.0
+    """Seconds after which a clip is dropped."""
+    max_count: PositiveInt = 1000
+    """Most clips."""
+    keep_free_bytes: Annotated[int, Meta(ge=0)] = 64 << 20
+    """Bytes of the disk that clips leave to others; a clip that would take of them is lost, and counted."""
+
+
 class Firmware(Settings):
     """The whole configuration of one device."""
 
@@ -238,6 +259,8 @@ class Firmware(Settings):
     """Least seconds between two state messages of a source whose verdict does not change."""
     spool: Spool = msgspec.field(default_factory=Spool)
     """Where events wait until the broker has acknowledged them."""
+    evidence: Evidence = msgspec.field(default_factory=Evidence)
+    """Sound and a picture of each anomaly, kept on the device."""
     web: Web = msgspec.field(default_factory=Web)
     """Figures over HTTP."""
     log: Log = msgspec.field(default_factory=Log)

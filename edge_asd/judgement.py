@@ -17,9 +17,10 @@ from edge_asd.alarms import threshold_of
 from edge_asd.bundle import Bundle
 from edge_asd.decision import Change, Decider, Moment, Outcome
 from edge_asd.errors import InputError
+from edge_asd.evidence import Recorder
 from edge_asd.explanation import Explanation
 from edge_asd.firmware import Source
-from edge_asd.publish import BundleReference, Event, State
+from edge_asd.publish import BundleReference, Clip, Event, State
 from edge_asd.publish.clock import rfc3339
 from edge_asd.publish.payloads import Band, Microphone, Slice
 from edge_asd.schedule import is_quiet
@@ -66,12 +67,14 @@ class Judgement:
         What gives the scores.
     audience
         Whom to tell.
+    recorder
+        Keeps the sound of anomalies; nothing is kept where left out.
     """
 
-    def __init__(self, source: Source, bundle: Bundle, audience: Audience) -> None:
+    def __init__(self, source: Source, bundle: Bundle, audience: Audience, recorder: Recorder | None = None) -> None:
         calibration = bundle.manifest.calibration
         self.name = source.name
-        self._source, self._audience = source, audience
+        self._source, self._audience, self._recorder = source, audience, recorder
         self._window_s = bundle.recipe.horizon.seconds
         self._reference = BundleReference(id=Path(bundle.where).stem, sha256=bundle.sha256)
         self._configured = threshold_of(bundle, source.decision)
@@ -85,6 +88,7 @@ class Judgement:
         self._heard = 0.0
         self._state: State | None = None
         self._gathering: _Gathering | None = None
+        self._shown: str | None = None
 
     # What the listener's thread calls.
 
@@ -102,7 +106,9 @@ class Judgement:
             now = self._now()
             reason = self._why_not(now)
             if reason is None:
-                self._tell(self._decider.decide(score, self._threshold, now))
+                outcome = self._decider.decide(score, self._threshold, now)
+                self._tell(outcome)
+                self._show(outcome, now)
             else:
                 self._tell(self._decider.unknown(reason, now), reason)
 
@@ -219,6 +225,26 @@ class Judgement:
         )
         self._audience.state(self._state)
 
+    def _show(self, outcome: Outcome, now: Moment) -> None:
+        """Tell of the clip of the anomaly in progress, once, as soon as it is written."""
+        anomaly = outcome.anomaly
+        if anomaly is None or self._recorder is None or self._shown == anomaly.id:
+            return
+        if self._recorder.clip(anomaly.id) is not None:
+            self._audience.event(self._event(Change("update", now, anomaly)))
+
+    def _clip(self, change: Change) -> Clip | None:
+        if self._recorder is None:
+            return None
+        name = change.anomaly.id
+        if change.type == "new":
+            self._recorder.begin(name)
+            return None
+        clip = self._recorder.finish(name) if change.type == "end" else self._recorder.clip(name)
+        if clip is not None:
+            self._shown = name
+        return clip
+
     def _event(self, change: Change) -> Event:
         anomaly, stands_out = change.anomaly, self._explanation
         ended = change.type == "end"
@@ -245,6 +271,7 @@ class Judgement:
             bands=[] if ended else [Band(hz=(band.low_hz, band.high_hz), z=band.z) for band in stands_out.bands],
             moments=[] if ended else [Slice(s=(each.start_s, each.end_s), z=each.z) for each in stands_out.moments],
             bundle=self._reference,
+            clip=self._clip(change),
         )
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from typing import Literal
 
 from edge_asd.bundle import Bundle
-from edge_asd.capture import Block, Capture, Feeds, Gap, SignalFault, SourceAddress, open_capture
+from edge_asd.capture import Block, Capture, Feeds, Gap, Levels, SignalFault, SourceAddress, open_capture
 from edge_asd.capture import Microphone as MicrophoneAddress
 from edge_asd.capture.watch import DROPOUT_S
 from edge_asd.errors import CaptureError, EdgeAsdError, InputError
+from edge_asd.evidence import Recorder
 from edge_asd.explanation import Explanation
 from edge_asd.firmware import Source
 from edge_asd.interpreter import Engine
 from edge_asd.judgement import Audience, Judgement
 from edge_asd.pipeline import Pipeline
-from edge_asd.publish import SourceHealth
+from edge_asd.publish import Disturbances, SourceHealth
 from edge_asd.publish.payloads import DelegateHealth, Microphone
 from edge_asd.scoring import too_short
 
@@ -49,6 +50,8 @@ class Listener(threading.Thread):
         What computes the bundle's nets; one thread of the processor where left out.
     feeds
         Microphones that other sources may listen to as well.
+    recorder
+        Keeps the sound of anomalies; nothing is kept where left out.
     """
 
     def __init__(
@@ -60,15 +63,18 @@ class Listener(threading.Thread):
         *,
         engine: Engine | None = None,
         feeds: Feeds | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         super().__init__(name=f"listener-{source.name}", daemon=True)
         self._source, self._address = source, address
         self._recipe = bundle.recipe
         self._engine = engine or Engine()
         self._pipeline = Pipeline(bundle, engine=self._engine)
-        self.judgement = Judgement(source, bundle, audience)
+        self.judgement = Judgement(source, bundle, audience, recorder)
         """What is told; commands go there."""
         self._feeds = feeds
+        self.recorder = recorder
+        """What keeps the sound of anomalies, and takes snapshots."""
         self._stopping = threading.Event()
         self._heard = 0
         self._dropped = 0
@@ -85,6 +91,9 @@ class Listener(threading.Thread):
         self._patience_s = self._most_unscored / self._recipe.sample_rate + _SPARE_S
         self._progress = time.monotonic()
         self._faults: set[SignalFault] = set()
+        self._fault: SignalFault | None = None
+        self._levels: Levels | None = None
+        self._disturbances: Counter[str] = Counter()
         self.failure: BaseException | None = None
         """What ended the listening, where it was not its source's end."""
 
@@ -103,11 +112,16 @@ class Listener(threading.Thread):
 
     def health(self) -> SourceHealth:
         """Return how this source fares."""
+        levels = self._levels
         return SourceHealth(
             microphone=self.judgement.microphone,
             frames_dropped=self._dropped,
             windows_scored=self._scored,
             delegate=_delegate_health(self._engine),
+            level_dbfs=levels.level_dbfs if levels else None,
+            dc_offset=levels.dc_offset if levels else None,
+            clipped_share=levels.clipped_share if levels else None,
+            disturbances=Disturbances(**self._disturbances),
         )
 
     def is_stuck(self, now: float) -> bool:
@@ -139,6 +153,7 @@ class Listener(threading.Thread):
         if self._stopping.is_set():
             return
         if self.judgement.microphone != state:
+            self._disturbances[state] += 1
             _log.warning("%s: %s; tried again every %g s", self._source.name, error, RETRY_S)
         self._pipeline.gap()
         self._held.clear()
@@ -177,6 +192,12 @@ class Listener(threading.Thread):
 
     def _hear(self, block: Block) -> None:
         self._count(len(block.samples))
+        self._levels = block.levels or self._levels
+        if block.fault is not None and block.fault != self._fault:
+            self._disturbances[block.fault] += 1
+        self._fault = block.fault
+        if self.recorder is not None:
+            self.recorder.hear(block.samples)
         if block.fault is not None:
             # What is no sound of the machine is not judged, nor any horizon that it lies in.
             self._pipeline.gap()
@@ -206,6 +227,8 @@ class Listener(threading.Thread):
 
     def _miss(self, gap: Gap) -> None:
         self._decide(self._heard)
+        if isinstance(self._address, MicrophoneAddress):
+            self._disturbances["overflow"] += 1
         _log.info("%s: %s", self._source.name, gap.reason)
         self._count(gap.lost or 0)
         self._dropped += gap.lost or 0

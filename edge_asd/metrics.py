@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from edge_asd.publish import Health, State, Statistics
+from edge_asd.publish import Disturbances, Health, State, Statistics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -31,6 +31,8 @@ def _metrics(health: Health, statistics: Statistics, states: Mapping[str, State]
     yield _single("cpu_celsius", "gauge", "Temperature of the processor.", health.cpu_temperature_c)
     yield _single("reloads_total", "counter", "Configurations read anew.", health.reloads.done)
     yield _single("reloads_refused_total", "counter", "Configurations that could not be used.", health.reloads.refused)
+    yield _single("clips_written_total", "counter", "Clips of anomalies kept.", health.evidence.written)
+    yield _single("clips_lost_total", "counter", "Clips that could not be written.", health.evidence.lost)
     yield _single("broker_connected", "gauge", "Whether the broker has accepted us.", statistics.connected)
     yield _single("broker_connections_total", "counter", "Connections made.", statistics.broker.connections)
     yield _single("broker_refused_total", "counter", "Messages that the broker refused.", statistics.broker.refused)
@@ -53,6 +55,23 @@ def _of_sources(health: Health) -> Iterator[Metric]:
     yield Metric(
         "edge_asd_microphone", "gauge", "State of the microphone: 1 of the one that it is in.",
         [({"source": name, "state": source.microphone}, 1) for name, source in sources],
+    )  # fmt: skip
+    yield Metric(
+        "edge_asd_level_dbfs", "gauge", "Level of the last second.",
+        [({"source": name}, source.level_dbfs) for name, source in sources],
+    )  # fmt: skip
+    yield Metric(
+        "edge_asd_dc_offset", "gauge", "Mean of the last second.",
+        [({"source": name}, source.dc_offset) for name, source in sources],
+    )  # fmt: skip
+    yield Metric(
+        "edge_asd_clipped_share", "gauge", "Share of the last second at full scale.",
+        [({"source": name}, source.clipped_share) for name, source in sources],
+    )  # fmt: skip
+    yield Metric(
+        "edge_asd_disturbances_total", "counter", "What has disturbed the hearing.",
+        [({"source": name, "kind": kind}, getattr(source.disturbances, kind))
+         for name, source in sources for kind in Disturbances.__struct_fields__],
     )  # fmt: skip
 
 

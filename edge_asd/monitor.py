@@ -21,10 +21,12 @@ from edge_asd.firmware import Firmware, Web
 from edge_asd.logs import configure_logs
 from edge_asd.notify import Notifier
 from edge_asd.plan import Plan, make_plan
-from edge_asd.publish import Health, Info, Publisher, Reloads
+from edge_asd.publish import Clip, Health, Info, Publisher, Reloads
 from edge_asd.publish.clock import rfc3339
+from edge_asd.publish.requests import CommandRefusedError
 from edge_asd.recalibration import recalibrate
 from edge_asd.report import describe, report, start_publisher
+from edge_asd.vitals import limit_allocator
 from edge_asd.web import Page, WebServer
 
 _log = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ def monitor(read: Callable[[], Firmware], where: Path, *, once: bool = False) ->
     InputError, CheckFailedError
         When a bundle, a secret or a source cannot be used; nothing has been published then.
     """
+    limit_allocator()
     firmware = read()
     configure_logs(firmware.log)
     plan = make_plan(firmware, where)
@@ -173,7 +176,7 @@ class Daemon:
         self._publisher: Publisher = self._publishing.enter_context(start_publisher(plan))
         # What happens before the first connection counts as history; a recording at full speed would be all of it.
         self._publisher.wait_connected(_CONNECT_S)
-        self.crew = Crew(self._publisher)
+        self.crew = Crew(self._publisher, plan.firmware.evidence)
         """Everyone who listens."""
         self.crew.follow(plan)
         self._obey()
@@ -189,7 +192,7 @@ class Daemon:
             self.crew.leave()
             self._publishing.close()
             self._publisher = self._publishing.enter_context(next_publisher)
-            self.crew = Crew(self._publisher)
+            self.crew = Crew(self._publisher, plan.firmware.evidence)
             self.crew.follow(plan)
             self._obey()
         self._plan = plan
@@ -200,7 +203,7 @@ class Daemon:
             self._serve(after.web)
 
     def _obey(self) -> None:
-        skills = Skills(calibrate=self._told_to_calibrate, reload=self._told_to_reload)
+        skills = Skills(calibrate=self._told_to_calibrate, reload=self._told_to_reload, snapshot=self._snapshot)
         self._publisher.obey(Control(lambda: self.crew, self._publisher, self.health, skills))
 
     def _told_to_calibrate(self, source: str, seconds: float | None) -> float:
@@ -210,13 +213,22 @@ class Daemon:
     def _told_to_reload(self) -> dict[str, str]:
         return {name: post.bundle.sha256 for name, post in self.reload().posts.items()}
 
+    def _snapshot(self, source: str) -> Clip:
+        recorder = self.crew.listeners[source].recorder
+        if recorder is None:
+            raise CommandRefusedError("no clips are kept: see evidence.enabled in the configuration")
+        clip = recorder.snapshot()
+        if clip is None:
+            raise CommandRefusedError(f"{source}: nothing was heard yet, or the clip could not be written")
+        return clip
+
     def _serve(self, settings: Web) -> None:
         if settings.enabled:
             self._serving.enter_context(WebServer(settings, self.page))
 
 
 def _telling(firmware: Firmware) -> tuple[object, ...]:
-    return firmware.device, firmware.mqtt, firmware.spool, firmware.state_interval_s
+    return firmware.device, firmware.mqtt, firmware.spool, firmware.evidence, firmware.state_interval_s
 
 
 class _Asked(NamedTuple):

@@ -58,4 +58,5 @@ def report(crew: Crew, started: float, reloads: Reloads) -> Health:
         rss_bytes=resident_bytes(),
         sources=crew.health(),
         reloads=reloads,
+        evidence=crew.evidence(),
     )

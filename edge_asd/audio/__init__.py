@@ -3,7 +3,14 @@
 from edge_asd.audio.finding import SUFFIXES, find_recordings
 from edge_asd.audio.mixing import Channel, check_channel, to_mono
 from edge_asd.audio.pcm import SAMPLE_FORMATS, PcmDecoder, SampleFormat
-from edge_asd.audio.recordings import Recording, RecordingInfo, probe_recording, read_blocks, read_recording
+from edge_asd.audio.recordings import (
+    Recording,
+    RecordingInfo,
+    load_soundfile,
+    probe_recording,
+    read_blocks,
+    read_recording,
+)
 from edge_asd.audio.resampling import Resampler, output_length
 
 __all__ = [
@@ -17,6 +24,7 @@ __all__ = [
     "SampleFormat",
     "check_channel",
     "find_recordings",
+    "load_soundfile",
     "output_length",
     "probe_recording",
     "read_blocks",

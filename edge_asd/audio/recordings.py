@@ -125,7 +125,7 @@ def read_blocks(
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    soundfile = _soundfile()
+    soundfile = load_soundfile()
     _check_regular(path)
     try:
         # Opened here, so that a missing or forbidden file is told apart from one that is no recording.
@@ -189,9 +189,16 @@ def _read(path: Path, file: Any, frames: int) -> NDArray[np.float32]:
         raise InputError(str(path), expected="a whole recording", found=f"a damaged one ({error})") from error
 
 
-def _soundfile() -> Any:
+def load_soundfile() -> Any:
+    """Return the library soundfile.
+
+    Raises
+    ------
+    InputError
+        When libsndfile is not installed.
+    """
     try:
-        import soundfile  # noqa: PLC0415 - a device that listens to a microphone never reads a file
+        import soundfile  # noqa: PLC0415 - a device may never see a file
     except OSError as error:
         raise InputError(
             "libsndfile",

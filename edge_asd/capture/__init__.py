@@ -11,6 +11,7 @@ from edge_asd.capture.address import Files, Microphone, SourceAddress, Stdin, pa
 from edge_asd.capture.feed import Feeds, Need
 from edge_asd.capture.files import FilesCapture
 from edge_asd.capture.items import Block, Gap, Item
+from edge_asd.capture.levels import Levels
 from edge_asd.capture.microphone import MicrophoneCapture
 from edge_asd.capture.stdin import StdinCapture
 from edge_asd.capture.watch import SignalFault, SignalWatch
@@ -22,6 +23,7 @@ __all__ = [
     "Files",
     "Gap",
     "Item",
+    "Levels",
     "Microphone",
     "Need",
     "SignalFault",

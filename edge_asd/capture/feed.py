@@ -10,11 +10,9 @@ import io
 import json
 import logging
 import queue
-import select
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, cast
 
@@ -22,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd.audio import Channel
+from edge_asd.capture.pipe import POLL_S, Pipe
 from edge_asd.errors import CaptureError, InputError
 from edge_asd.microphones.child import QUEUE_BLOCKS, Request
-from edge_asd.microphones.wire import HEADER_BYTES, Header, Opened, parse_error, parse_header, parse_opened
+from edge_asd.microphones.wire import Opened, parse_error, parse_opened
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +32,6 @@ STALLED_S = 5.0
 START_S = 15.0
 """Seconds that the process may take to find and open its microphone: a slow board, a dozen sound devices."""
 _KILL_S = 2.0
-_POLL_S = 0.25
 
 
 class Arrival(NamedTuple):
@@ -64,7 +62,7 @@ class Subscription:
         InputError, CaptureError
             When it cannot be opened.
         """
-        while not self._feed.settled.wait(_POLL_S):
+        while not self._feed.settled.wait(POLL_S):
             self._check_wanted()
         return self._feed.opened()
 
@@ -92,7 +90,7 @@ class Subscription:
         while True:
             ended = self._feed.ended
             try:
-                return self._queue.get(timeout=0.0 if ended else _POLL_S)
+                return self._queue.get(timeout=0.0 if ended else POLL_S)
             except queue.Empty:
                 if ended:
                     raise ended from None
@@ -182,7 +180,7 @@ class Feed:
             self._kill(process)
 
     def _pump(self, process: subprocess.Popen[bytes]) -> CaptureError | InputError:
-        pipe = _Pipe(cast("io.FileIO", process.stdout), self._where, self._stopping)
+        pipe = Pipe(cast("io.FileIO", process.stdout), self._where, self._stopping)
         limit = self._start_s
         while True:
             header = pipe.header(limit)
@@ -213,51 +211,6 @@ class Feed:
             process.wait(_KILL_S)
         except subprocess.TimeoutExpired:
             _log.error("%s: the capture process %d cannot be killed; it is left behind", self._where, process.pid)
-
-
-class _Pipe:
-    """The reading end, with a time limit."""
-
-    def __init__(self, stream: io.FileIO, where: str, stopping: threading.Event) -> None:
-        self._stream, self._where, self._stopping = stream, where, stopping
-        self._poll = select.poll()
-        self._poll.register(stream, select.POLLIN)
-        self._limit = 0.0
-
-    def header(self, limit: float) -> Header:
-        """Wait for a header, at most `limit` seconds."""
-        self._limit = limit
-        return parse_header(self._read(HEADER_BYTES))
-
-    def payload(self, header: Header) -> bytes:
-        """Read what is not sound."""
-        return self._read(header.length)
-
-    def samples(self, header: Header, channels: int) -> NDArray[np.float32]:
-        """Read sound straight into the array that is given."""
-        samples = np.empty((header.length // (4 * channels), channels), np.float32)
-        if samples.nbytes != header.length:
-            raise CaptureError(f"{self._where}: the capture process gave half a sample")
-        self._fill(samples.reshape(-1).view(np.uint8).data)
-        return samples
-
-    def _read(self, size: int) -> bytes:
-        data = bytearray(size)
-        self._fill(memoryview(data))
-        return bytes(data)
-
-    def _fill(self, rest: memoryview) -> None:
-        deadline = time.monotonic() + self._limit
-        while rest:
-            if self._stopping.is_set():
-                raise CaptureError(f"{self._where}: closed")
-            if self._poll.poll(1000 * _POLL_S):
-                count = self._stream.readinto(rest)
-                if not count:
-                    raise CaptureError(f"{self._where}: the capture process has ended")
-                rest = rest[count:]
-            elif time.monotonic() >= deadline:
-                raise CaptureError(f"{self._where}: no sound for {self._limit:g} s", state="stalled")
 
 
 class Need(NamedTuple):
@@ -314,5 +267,17 @@ class Feeds:
         return Request(need.name, max(known.channels, channels), max(known.rate, need.rate))
 
     def _start(self, request: Request) -> Feed:
-        command = [sys.executable, "-m", "edge_asd.microphones.child", json.dumps(request._asdict())]
-        return Feed(command, f"mic:{request.name}" if request.name else "mic")
+        return Feed(child_command(request), f"mic:{request.name}" if request.name else "mic")
+
+
+def child_command(request: Request) -> list[str]:
+    """Return what starts the process that records.
+
+    It is told where our modules are instead of looking for them, which would cost it 2 MiB; nor does it take any from
+    the folder that it happens to be started in.
+    """
+    code = (
+        f"import sys; sys.path[:] = {[path for path in sys.path if path]!r}; "
+        "from edge_asd.microphones.child import main; main(sys.argv[1:])"
+    )
+    return [sys.executable, "-I", "-S", "-c", code, json.dumps(request._asdict())]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asd.capture.levels import Levels
 from edge_asd.capture.watch import SignalFault
 
 
@@ -20,6 +21,8 @@ class Block(NamedTuple):
     """Number of the first sample, counted since the source was opened, with those that a gap declared lost."""
     fault: SignalFault | None = None
     """What is wrong with the signal by the end of these samples."""
+    levels: Levels | None = None
+    """The last complete second of the signal by then, at its own rate."""
 
 
 class Gap(NamedTuple):

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from edge_asd.audio import Resampler, output_length
 from edge_asd.capture.items import Block, Gap, Item
+from edge_asd.capture.levels import LevelMeter
 from edge_asd.capture.watch import SignalFault, SignalWatch
 
 
@@ -29,6 +30,7 @@ class Track:
         self._native_rate, self._sample_rate = native_rate, sample_rate
         self._resampler = Resampler(native_rate, sample_rate)
         self._watch = SignalWatch(native_rate)
+        self._meter = LevelMeter(native_rate)
         self._fault: SignalFault | None = None
         self.next = start
         """Number of the sample to come."""
@@ -41,6 +43,7 @@ class Track:
         if not np.isfinite(samples).all():
             return self.gap(len(samples), "samples that are no numbers")
         self._fault = self._watch.process(samples)
+        self._meter.process(samples)
         self._position += len(samples)
         return [*self._blocks(self._resampler.process(samples))]
 
@@ -63,6 +66,6 @@ class Track:
     def _blocks(self, samples: NDArray[np.float32]) -> list[Block]:
         if not len(samples):
             return []
-        block = Block(samples, self.next, self._fault)
+        block = Block(samples, self.next, self._fault, self._meter.latest)
         self.next += len(samples)
         return [block]

@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asd.capture.levels import FULL_SCALE
+
 SignalFault = Literal["dropout", "silent", "clipped"]
 """Why a signal tells nothing of the machine: `dropout`, it stood still for a moment; `silent`, it stands still;
 `clipped`, it is cut off at full scale."""
@@ -19,7 +21,6 @@ SILENCE_S = 5.0
 CLIPPED_SHARE = 0.2
 """Share of samples at full scale, in one second, from which a signal counts as clipped flat."""
 _UNCHANGED = 1e-6
-_FULL_SCALE = 0.999
 
 
 class SignalWatch:
@@ -72,7 +73,7 @@ class SignalWatch:
         while len(samples):
             piece, samples = samples[: self._second - self._counted], samples[self._second - self._counted :]
             self._counted += len(piece)
-            self._full += int((np.abs(piece) >= _FULL_SCALE).sum())
+            self._full += int((np.abs(piece) >= FULL_SCALE).sum())
             if self._counted == self._second:
                 self._clipped = self._full >= CLIPPED_SHARE * self._second
                 self._counted = self._full = 0

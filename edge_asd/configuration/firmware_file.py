@@ -16,8 +16,9 @@ from edge_asd.firmware import Firmware, Source, Tls
 def load_firmware(path: Path, *, environ: Mapping[str, str] | None = None, overrides: Iterable[str] = ()) -> Firmware:
     """Read a firmware configuration and make its paths absolute: in the file they are relative to its folder.
 
-    Where it names no spool, the default is filled in: `DEVICE-DIGEST.spool` in `$STATE_DIRECTORY`, else in
-    `$XDG_STATE_HOME/edge-asd`, else in `~/.local/state/edge-asd`; the digest is that of the file's own path.
+    Where it names no spool or no folder of clips, the default is filled in: `DEVICE-DIGEST.spool` and `.clips` in
+    `$STATE_DIRECTORY`, else in `$XDG_STATE_HOME/edge-asd`, else in `~/.local/state/edge-asd`; the digest is that of the
+    file's own path.
 
     Parameters
     ----------
@@ -34,10 +35,10 @@ def load_firmware(path: Path, *, environ: Mapping[str, str] | None = None, overr
         When it cannot be read, or anything in it is unknown, missing, of the wrong type or out of range.
     """
     firmware = with_absolute_paths(load(path, Firmware, environ=environ, overrides=overrides), path)
-    if firmware.spool.path is not None:
-        return firmware
     default = _spool_path(firmware.device, path, os.environ if environ is None else environ)
-    return replace(firmware, spool=replace(firmware.spool, path=str(default)))
+    spool = replace(firmware.spool, path=firmware.spool.path or str(default))
+    evidence = replace(firmware.evidence, path=firmware.evidence.path or str(default.with_suffix(".clips")))
+    return replace(firmware, spool=spool, evidence=evidence)
 
 
 def _spool_path(device: str, configuration: Path, environ: Mapping[str, str]) -> Path:
@@ -60,7 +61,8 @@ def with_absolute_paths(firmware: Firmware, configuration: Path) -> Firmware:
     mqtt = replace(firmware.mqtt, password_file=absolute(firmware.mqtt.password_file), tls=tls)
     sources = [_with_absolute_source(source, configuration) for source in firmware.sources]
     spool = replace(firmware.spool, path=absolute(firmware.spool.path))
-    return replace(firmware, mqtt=mqtt, sources=sources, spool=spool)
+    evidence = replace(firmware.evidence, path=absolute(firmware.evidence.path))
+    return replace(firmware, mqtt=mqtt, sources=sources, spool=spool, evidence=evidence)
 
 
 def _with_absolute_source(source: Source, configuration: Path) -> Source:

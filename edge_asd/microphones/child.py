@@ -1,4 +1,4 @@
-"""The process that records one microphone: `python -m edge_asd.microphones.child` writes its sound to standard output.
+"""The process that records one microphone, and writes its sound to standard output.
 
 It ends when its standard input does: nobody is left who would read what it writes.
 """
@@ -9,7 +9,6 @@ import json
 import os
 import queue
 import signal
-import sys
 import threading
 from typing import Any, NamedTuple
 
@@ -156,7 +155,3 @@ def _record_or_tell(request: Request) -> None:
         return
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent is to know
         send(1, b"E", error_to_bytes(error))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

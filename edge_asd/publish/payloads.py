@@ -104,6 +104,23 @@ class DelegateHealth(Record, frozen=True, kw_only=True):
     """Why it was given up; null while it is active."""
 
 
+class Disturbances(Record, frozen=True, kw_only=True):
+    """How often something has disturbed the hearing since the start."""
+
+    overflow: Count = 0
+    """Sound was lost on its way: the device was too busy."""
+    gone: Count = 0
+    """The microphone was not there, or went."""
+    stalled: Count = 0
+    """The microphone was there and gave nothing; what recorded it was replaced."""
+    dropout: Count = 0
+    """The signal stood still for a moment."""
+    silent: Count = 0
+    """The signal stood still for good: digital silence."""
+    clipped: Count = 0
+    """The signal was cut off at full scale."""
+
+
 class SourceHealth(Record, frozen=True, kw_only=True):
     """How one source fares."""
 
@@ -113,6 +130,15 @@ class SourceHealth(Record, frozen=True, kw_only=True):
     """Audio frames (one sample of every channel) lost since the start."""
     windows_scored: Count
     """Decision horizons scored since the start."""
+    level_dbfs: float | None = None
+    """Root mean square of the last second about its mean, in decibels relative to full scale; null where nothing moved
+    or nothing was heard yet."""
+    dc_offset: float | None = None
+    """Mean of the last second, of full scale ±1; null where nothing was heard yet."""
+    clipped_share: float | None = None
+    """Share of the last second's samples at full scale, from 0 to 1; null where nothing was heard yet."""
+    disturbances: Disturbances = Disturbances()
+    """What has disturbed the hearing since the start."""
     delegate: DelegateHealth | None = None
     """Hardware that was to compute its nets; null where none is configured."""
 
@@ -130,6 +156,19 @@ class Spool(Record, frozen=True, kw_only=True):
     """Events of these that only memory holds; they would be lost with the power."""
     error: str | None = None
     """Why the disk cannot be used, in words; null when all is well."""
+
+
+class EvidenceHealth(Record, frozen=True, kw_only=True):
+    """How the keeping of recordings fares."""
+
+    written: Count = 0
+    """Recordings written since the start."""
+    lost: Count = 0
+    """Recordings that could not be written since the start."""
+    last_error: str | None = None
+    """Why the last one could not, in words; null once one could again."""
+    last_error_ts: Timestamp | None = None
+    """When that was."""
 
 
 class Broker(Record, frozen=True, kw_only=True):
@@ -173,6 +212,8 @@ class Health(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-a
     """The sources, by name."""
     reloads: Reloads = Reloads()
     """Changes of the configuration and the bundles."""
+    evidence: EvidenceHealth = EvidenceHealth()
+    """Recordings of anomalies."""
     spool: Spool = Spool()
     """Events waiting; filled in by the publisher."""
     broker: Broker = Broker()
@@ -231,6 +272,8 @@ class Clip(Record, frozen=True, kw_only=True):
     """File on the device."""
     sha256: str
     """SHA-256 of the file, 64 hexadecimal digits."""
+    picture: str | None = None
+    """Spectrogram of it, a PNG file on the device."""
 
 
 class Event(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-asd/event/1"):
@@ -267,7 +310,7 @@ class Event(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-as
     bundle: BundleReference
     """Bundle that judged."""
     clip: Clip | None = None
-    """Recording of the anomaly."""
+    """Recording of the anomaly, once it is written; null where it could not be."""
 
 
 MessageType = TypeVar("MessageType", bound=Message)

@@ -13,7 +13,8 @@ import soundfile
 from edge_asd.bundle import Bundle
 from edge_asd.capture import Files
 from edge_asd.errors import InputError
-from edge_asd.firmware import Decision, QuietHours, Schedule, Source
+from edge_asd.evidence import ClipStore, Recorder
+from edge_asd.firmware import Decision, Evidence, QuietHours, Schedule, Source
 from edge_asd.judgement import Judgement
 from edge_asd.listener import Listener
 from edge_asd.publish import Event, State
@@ -178,3 +179,46 @@ def test_what_is_interrupted_again_and_again_is_unknown(bundle: Bundle, tmp_path
         ("ok", "normal"),
         ("ended", "unknown"),
     ]
+
+
+def test_an_anomaly_has_a_clip_that_its_events_refer_to(bundle: Bundle, tmp_path: Path) -> None:
+    sound = np.concatenate([hum(10, 1), hum(10, 2, wrong=True), hum(20, 3)])
+    soundfile.write(tmp_path / "a.wav", sound, RATE)
+    told, settings = Told(), Evidence(path=str(tmp_path / "clips"), before_s=3, after_s=2, keep_free_bytes=0)
+    recorder = Recorder("hum", RATE, settings, ClipStore(settings))
+    source = Source(name="hum", bundle="hum.easd", source="file:a.wav")
+    Listener(source, Files(tmp_path / "a.wav", real_time=False), bundle, told, recorder=recorder).run()
+    assert (told.events[0].type, told.events[0].clip) == ("new", None)
+    last = told.events[-1]
+    assert last.type == "end"
+    assert last.clip is not None
+    assert Path(last.clip.path).name == f"{last.id}.flac"
+    assert 5 <= soundfile.info(last.clip.path).duration < 5.2
+    clips = [event.clip for event in told.events if event.clip]
+    assert set(clips) == {last.clip}
+
+
+def test_a_full_disk_costs_the_clip_and_no_alarm(bundle: Bundle, tmp_path: Path) -> None:
+    sound = np.concatenate([hum(10, 1), hum(10, 2, wrong=True), hum(20, 3)])
+    soundfile.write(tmp_path / "a.wav", sound, RATE)
+    told, settings = Told(), Evidence(path=str(tmp_path / "clips"), keep_free_bytes=1 << 60)
+    store = ClipStore(settings)
+    recorder = Recorder("hum", RATE, settings, store)
+    source = Source(name="hum", bundle="hum.easd", source="file:a.wav")
+    Listener(source, Files(tmp_path / "a.wav", real_time=False), bundle, told, recorder=recorder).run()
+    assert [event.type for event in told.events if event.type != "update"] == ["new", "end"]
+    assert {event.clip for event in told.events} == {None}
+    assert store.health().lost == 1
+
+
+def test_the_health_tells_what_the_signal_is_like_and_what_disturbed_it(bundle: Bundle, tmp_path: Path) -> None:
+    clipped = np.sign(hum(4, 5)).astype(np.float32)
+    sound = np.concatenate([hum(10, 1), np.zeros(RATE), hum(3, 2), np.zeros(8 * RATE), clipped, hum(10, 3) + 0.1])
+    listener, _ = listen(bundle, tmp_path / "a.wav", sound.astype(np.float32))
+    health = listener.health()
+    assert health.dc_offset == pytest.approx(0.1, abs=0.01)
+    assert health.level_dbfs == pytest.approx(10 * np.log10(0.1**2 / 2 + 0.02**2), abs=0.5)
+    assert health.clipped_share == 0
+    disturbances = health.disturbances
+    assert (disturbances.dropout, disturbances.silent, disturbances.clipped) == (2, 1, 1)
+    assert (disturbances.overflow, disturbances.gone, disturbances.stalled) == (0, 0, 0)

@@ -232,3 +232,23 @@ def test_another_device_id_is_another_device_to_the_broker(device: Device, broke
             topic = f"edge-asd/{name}/availability"
             listener.wait_for(lambda m, topic=topic, word=word: (m.topic, m.payload) == (topic, word))
     wait_for(lambda: windows(device, "hum") >= 2)
+
+
+def test_commands_take_a_snapshot_and_reload(device: Device, broker: Any) -> None:
+    device.write(HUM)
+    device.start()
+    wait_for(lambda: windows(device, "hum") >= 2)
+    publish = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(broker.port), "-t"]
+    with broker.listener() as listener:
+        subprocess.run([*publish, "edge-asd/bench-1/request/snapshot", "-m", '{"transaction": 1}'], check=True)
+        answer = listener.wait_for(lambda message: message.topic.endswith("/response/snapshot"))[0].json()
+        assert (answer["status"], answer["transaction"]) == ("ok", 1)
+        clip = answer["data"]["clips"]["hum"]
+        assert soundfile.info(clip["path"]).samplerate == RATE
+        assert Path(clip["picture"]).exists()
+        device.write(HUM, device="bench-2")
+        subprocess.run([*publish, "edge-asd/bench-1/request/reload", "-n"], check=True)
+        topic = "edge-asd/bench-2/availability"
+        listener.wait_for(lambda message: (message.topic, message.payload) == (topic, "online"))
+    wait_for(lambda: windows(device, "hum") >= 2)
+    assert device.end() == 0

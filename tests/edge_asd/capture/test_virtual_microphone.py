@@ -1,13 +1,8 @@
-"""A microphone heard for real, through PortAudio and ALSA; EDGE_ASD_TEST_VIRTUAL_MIC names the tool that makes one.
-
-The tool is a command with the words start (prints exports for the shell), play FILE, unplug, plug and stop.
-"""
+"""A microphone heard for real, through PortAudio and ALSA."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 
-TOOL = os.environ.get("EDGE_ASD_TEST_VIRTUAL_MIC", "")
+from tests.faults.unplugging import LIMIT_S, soak
+from tests.handmade import write_handmade
+from tests.virtual_microphone import TOOL, microphone
+
 pytestmark = pytest.mark.skipif(not TOOL, reason="EDGE_ASD_TEST_VIRTUAL_MIC names no virtual microphone")
 
 # In a process of its own: ALSA reads its configuration once. It hears a recording, then loses and finds its microphone.
@@ -81,10 +79,8 @@ print(json.dumps(report))
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    surroundings = {**os.environ, "VIRTUAL_MIC_DIR": str(tmp_path / "microphone")}
-    said = subprocess.run([TOOL, "start"], env=surroundings, check=True, capture_output=True, text=True, timeout=300)
-    yield {**surroundings, **dict(re.findall(r"^export (\w+)=(.*)$", said.stdout, re.MULTILINE))}
-    subprocess.run([TOOL, "stop"], env=surroundings, check=True, timeout=30)
+    with microphone(tmp_path) as surroundings:
+        yield surroundings
 
 
 def test_a_played_recording_is_heard_and_the_microphone_is_lost_and_found(
@@ -116,3 +112,12 @@ def _place(heard: np.ndarray, wanted: np.ndarray) -> int:
     size = len(heard) + len(wanted)
     match = np.fft.irfft(np.fft.rfft(heard, size) * np.fft.rfft(wanted, size).conj(), size)
     return int(np.argmax(match[: len(heard) - len(wanted) + 1]))
+
+
+@pytest.mark.parametrize("hang", [False, True], ids=["unplugged", "hung"])
+def test_the_daemon_loses_and_finds_a_microphone_and_calls_silence_unknown(tmp_path: Path, hang: bool) -> None:
+    write_handmade(tmp_path / "hum.easd")
+    figures = soak(tmp_path, tmp_path / "hum.easd", 2, hang=hang)
+    assert {each.state for each in figures.rounds} == {"stalled" if hang else "gone"}
+    assert max(each.found_s for each in figures.rounds) < LIMIT_S
+    assert figures.silent_s < 15

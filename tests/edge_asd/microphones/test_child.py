@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from edge_asd.capture.feed import child_command
 from edge_asd.errors import CaptureError, InputError
 from edge_asd.microphones.child import Arrival, ArrivalQueue, Request, record
 from edge_asd.microphones.wire import (
@@ -225,10 +225,8 @@ def test_nonsense_is_no_header(data: bytes) -> None:
 
 
 def test_the_process_tells_why_it_cannot_record() -> None:
-    request = json.dumps(Request("no microphone is called so", 1, 16_000)._asdict())
-    process = subprocess.Popen(
-        [sys.executable, "-m", "edge_asd.microphones.child", request], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    command = child_command(Request("no microphone is called so", 1, 16_000))
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
     written = process.stdout.read()
     process.communicate(timeout=30)

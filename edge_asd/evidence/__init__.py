@@ -1,0 +1,6 @@
+"""What is kept of an anomaly on the device: the sound before and after its beginning, and a picture of it."""
+
+from edge_asd.evidence.recorder import Recorder
+from edge_asd.evidence.store import ClipStore
+
+__all__ = ["ClipStore", "Recorder"]

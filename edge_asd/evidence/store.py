@@ -1,0 +1,198 @@
+"""The folder of clips: written by a thread of its own, within a quota. What cannot be written is lost, and counted.
+
+A clip is FOLDER/SOURCE/ID.flac, its picture beside it ID.png; ID is the anomaly's, a ULID, so names sort by time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import queue
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asd.audio import load_soundfile
+from edge_asd.errors import InputError
+from edge_asd.evidence.picture import draw_spectrogram
+from edge_asd.files import write_atomically
+from edge_asd.firmware import Evidence
+from edge_asd.publish import Clip, EvidenceHealth
+from edge_asd.publish.clock import rfc3339
+from edge_asd.ulid import PATTERN
+
+_log = logging.getLogger(__name__)
+
+_MOST_WAITING = 8
+_NAME = re.compile(PATTERN)
+
+
+class Saving:
+    """A clip on its way to the disk."""
+
+    def __init__(self) -> None:
+        self._done = threading.Event()
+        self._clip: Clip | None = None
+
+    def settle(self, clip: Clip | None) -> None:
+        """Say where it is; None where it is lost."""
+        self._clip = clip
+        self._done.set()
+
+    def result(self, timeout_s: float = 0.0) -> Clip | None:
+        """Return the clip if it was written within so many seconds."""
+        self._done.wait(timeout_s)
+        return self._clip
+
+
+class _Job(NamedTuple):
+    source: str
+    name: str
+    samples: NDArray[np.int16]
+    sample_rate: int
+    saving: Saving
+
+
+class _Kept(NamedTuple):
+    name: str
+    sound: Path
+    size: int
+    modified: float
+
+
+class ClipStore:
+    """Keeps clips.
+
+    Parameters
+    ----------
+    settings
+        Where, and how many.
+    clock
+        Unix time in seconds.
+    """
+
+    def __init__(self, settings: Evidence, clock: Callable[[], float] = time.time) -> None:
+        self._settings, self._clock = settings, clock
+        self._folder = Path(settings.path or ".")
+        self._jobs: queue.Queue[_Job] = queue.Queue(_MOST_WAITING)
+        self._started = False
+        self._lock = threading.Lock()
+        self._health = EvidenceHealth()
+
+    def save(self, source: str, name: str, samples: NDArray[np.int16], sample_rate: int) -> Saving:
+        """Have a clip written, mono, shape (n,), n ≥ 1; never waits.
+
+        Parameters
+        ----------
+        source
+            Id of the source.
+        name
+            ULID of the anomaly, or of its own.
+        samples, sample_rate
+            The sound.
+        """
+        saving = Saving()
+        self._start()
+        try:
+            self._jobs.put_nowait(_Job(source, name, samples, sample_rate, saving))
+        except queue.Full:
+            self._lose(saving, f"{source}: the disk is too slow: {_MOST_WAITING} clips wait already")
+        return saving
+
+    def health(self) -> EvidenceHealth:
+        """Return how the keeping fares."""
+        return self._health
+
+    def _start(self) -> None:
+        with self._lock:
+            if not self._started:
+                self._started = True
+                threading.Thread(target=self._run, name="clips", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            job = self._jobs.get()
+            try:
+                job.saving.settle(self._write(job))
+            except (InputError, OSError) as error:
+                self._lose(job.saving, f"{job.source}: {error}")
+            except Exception as error:  # noqa: BLE001 - a guard: the next clip is to be written
+                _log.exception("a clip could not be made")
+                self._lose(job.saving, repr(error))
+
+    def _write(self, job: _Job) -> Clip:
+        folder = self._folder / job.source
+        folder.mkdir(parents=True, exist_ok=True)
+        sound, picture = _flac(job.samples, job.sample_rate), draw_spectrogram(job.samples)
+        self._make_room(len(sound) + len(picture))
+        path = folder / f"{job.name}.flac"
+        write_atomically(path, sound)
+        write_atomically(path.with_suffix(".png"), picture)
+        with self._lock:
+            self._health = EvidenceHealth(written=self._health.written + 1, lost=self._health.lost)
+        digest = hashlib.sha256(sound).hexdigest()
+        return Clip(path=str(path), sha256=digest, picture=str(path.with_suffix(".png")))
+
+    def _make_room(self, size: int) -> None:
+        """Drop the oldest clips until one of this size fits the quota; the room that others want is not touched."""
+        limits, now = self._settings, self._clock()
+        if size > limits.max_bytes:
+            raise InputError("evidence.max_bytes", expected=f"room for a clip of {size}", found=str(limits.max_bytes))
+        kept = self._kept()
+        total = sum(clip.size for clip in kept)
+        for number, clip in enumerate(kept):
+            left = len(kept) - number
+            expired = now - clip.modified > limits.max_age_s
+            if left < limits.max_count and total + size <= limits.max_bytes and not expired:
+                break
+            total -= clip.size
+            for path in (clip.sound, clip.sound.with_suffix(".png")):
+                path.unlink(missing_ok=True)
+        free = shutil.disk_usage(self._folder).free
+        if free - size < limits.keep_free_bytes:
+            raise InputError(
+                str(self._folder),
+                expected=f"{limits.keep_free_bytes >> 20} MiB that remain free",
+                found=f"{free >> 20} MiB",
+                remedy="make room on the disk, or lower evidence.keep_free_bytes",
+            )
+
+    def _kept(self) -> list[_Kept]:
+        """Return the clips there are, the oldest first; whatever else lies in the folder is none of ours."""
+        kept = []
+        for sound in self._folder.glob("*/*.flac"):
+            if not _NAME.fullmatch(sound.stem):
+                continue
+            try:
+                found = sound.stat()
+                picture = sound.with_suffix(".png")
+                size = found.st_size + (picture.stat().st_size if picture.exists() else 0)
+            except FileNotFoundError:
+                continue
+            kept.append(_Kept(sound.stem, sound, size, found.st_mtime))
+        return sorted(kept)
+
+    def _lose(self, saving: Saving, reason: str) -> None:
+        _log.warning("a clip is lost: %s", reason)
+        with self._lock:
+            self._health = EvidenceHealth(
+                written=self._health.written,
+                lost=self._health.lost + 1,
+                last_error=reason,
+                last_error_ts=rfc3339(self._clock()),
+            )
+        saving.settle(None)
+
+
+def _flac(samples: NDArray[np.int16], sample_rate: int) -> bytes:
+    stream = io.BytesIO()
+    load_soundfile().write(stream, samples, sample_rate, format="FLAC", subtype="PCM_16")
+    return stream.getvalue()

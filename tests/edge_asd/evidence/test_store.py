@@ -1,0 +1,153 @@
+"""Clips on a real disk: written whole, within the quota, and lost without harm."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from edge_asd.evidence import ClipStore
+from edge_asd.evidence import store as store_module
+from edge_asd.firmware import Evidence
+from edge_asd.publish import Clip
+from edge_asd.ulid import UlidFactory
+
+RATE = 8000
+
+
+def noise(seconds: float, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-30_000, 30_000, int(seconds * RATE)).astype(np.int16)
+
+
+def saved(store: ClipStore, name: str, samples: np.ndarray, source: str = "pump-3") -> Clip | None:
+    return store.save(source, name, samples, RATE).result(30)
+
+
+new_id = UlidFactory()
+
+
+def test_a_clip_is_the_sound_and_its_picture(store: ClipStore, tmp_path: Path) -> None:
+    name = new_id()
+    clip = saved(store, name, noise(2))
+    assert clip is not None
+    assert Path(clip.path) == tmp_path / "clips" / "pump-3" / f"{name}.flac"
+    heard, rate = soundfile.read(clip.path, dtype="int16")
+    assert rate == RATE
+    np.testing.assert_array_equal(heard, noise(2))
+    assert hashlib.sha256(Path(clip.path).read_bytes()).hexdigest() == clip.sha256
+    assert clip.picture is not None
+    assert Path(clip.picture).read_bytes().startswith(b"\x89PNG")
+    assert (store.health().written, store.health().lost) == (1, 0)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("clips/*/*.flac"))
+
+
+def test_the_oldest_make_room_whatever_their_source(settings: Callable[..., Evidence], tmp_path: Path) -> None:
+    store = ClipStore(settings(max_count=3))
+    ids = [new_id() for _ in range(5)]
+    for number, name in enumerate(ids):
+        assert saved(store, name, noise(0.1), source=f"pump-{number % 2}")
+    assert names(tmp_path) == ids[2:]
+    assert len(list((tmp_path / "clips").glob("*/*.png"))) == 3
+
+
+def test_bytes_are_limited(settings: Callable[..., Evidence], tmp_path: Path) -> None:
+    limit = 1 << 20
+    store = ClipStore(settings(max_bytes=limit))
+    for seed in range(20):
+        assert saved(store, new_id(), noise(10, seed))
+    used = sum(path.stat().st_size for path in (tmp_path / "clips").rglob("*") if path.is_file())
+    assert limit / 2 < used <= limit
+
+
+def test_a_clip_that_never_fits_costs_no_other(settings: Callable[..., Evidence], tmp_path: Path) -> None:
+    store = ClipStore(settings(max_bytes=1 << 20))
+    first = new_id()
+    assert saved(store, first, noise(1))
+    assert saved(store, new_id(), noise(120)) is None
+    assert names(tmp_path) == [first]
+    assert "evidence.max_bytes" in (store.health().last_error or "")
+
+
+def test_the_old_go(settings: Callable[..., Evidence], tmp_path: Path) -> None:
+    store = ClipStore(settings(max_age_s=1000.0), clock=lambda: now)
+    now = 1e9
+    old = saved(store, new_id(), noise(0.1))
+    assert old is not None
+    os.utime(old.path, (now - 1001, now - 1001))
+    young = new_id()
+    saved(store, young, noise(0.1))
+    assert names(tmp_path) == [young]
+
+
+def test_what_else_lies_in_the_folder_is_left_alone(settings: Callable[..., Evidence], tmp_path: Path) -> None:
+    store = ClipStore(settings(max_count=1))
+    other = tmp_path / "clips" / "pump-3" / "reference.flac"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"mine")
+    for _ in range(3):
+        assert saved(store, new_id(), noise(0.1))
+    assert other.read_bytes() == b"mine"
+    assert len(names(tmp_path)) == 2
+
+
+def test_a_full_disk_loses_clips_and_says_so_until_there_is_room(settings: Callable[..., Evidence]) -> None:
+    store = ClipStore(settings(keep_free_bytes=1 << 60))
+    assert saved(store, new_id(), noise(0.1)) is None
+    assert store.health().lost == 1
+    assert "that remain free" in (store.health().last_error or "")
+
+
+def test_a_folder_that_cannot_be_made_loses_clips(tmp_path: Path) -> None:
+    (tmp_path / "clips").write_text("a file")
+    store = ClipStore(Evidence(path=str(tmp_path / "clips"), keep_free_bytes=0))
+    for _ in range(2):
+        assert saved(store, new_id(), noise(0.1)) is None
+    assert store.health().lost == 2
+
+
+def test_a_disk_that_hangs_holds_nobody_up(store: ClipStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = threading.Event()
+    monkeypatch.setattr(store_module, "write_atomically", lambda *_: held.wait(30))
+    savings = [store.save("pump-3", new_id(), noise(0.1), RATE) for _ in range(12)]
+    assert 3 <= store.health().lost <= 4
+    assert all(saving.result() is None for saving in savings)
+    held.set()
+    assert 8 <= sum(saving.result(30) is not None for saving in savings) <= 9
+    monkeypatch.undo()
+    assert saved(store, new_id(), noise(0.1)) is not None
+
+
+def test_an_error_of_ours_costs_one_clip(store: ClipStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "draw_spectrogram", lambda _: 1 / 0)
+    assert saved(store, new_id(), noise(0.1)) is None
+    monkeypatch.undo()
+    assert saved(store, new_id(), noise(0.1)) is not None
+
+
+@examples(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 4), st.floats(0.05, 8)), max_size=12), st.integers(1, 6))
+def test_the_quota_holds_after_every_clip(tmp_path_factory: Any, clips: list[Any], most: int) -> None:
+    folder = tmp_path_factory.mktemp("quota")
+    store = ClipStore(Evidence(path=str(folder / "clips"), keep_free_bytes=0, max_bytes=1 << 20, max_count=most))
+    ids = []
+    for number, (source, seconds) in enumerate(clips):
+        ids.append(new_id())
+        assert saved(store, ids[-1], noise(seconds, number), source=f"s{source}") is not None
+        kept = names(folder)
+        assert 1 <= len(kept) <= most
+        # What is kept is the newest without a hole.
+        assert kept == ids[len(ids) - len(kept) :]
+        assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 1 << 20
