@@ -71,7 +71,7 @@ class Ledger:
 def judge_load(board: Board, costs: list[Cost]) -> tuple[bool, str]:
     """Return whether a board can carry nets of these costs together, and in words how far.
 
-    The load is an estimate: `edge-asd bench` measures it on the board itself.
+    The load is an estimate; only the board itself can tell.
     """
     load = sum(board.load(cost.quantization, cost.gmac_per_s) for cost in costs)
     total = sum(cost.gmac_per_s for cost in costs)
