@@ -57,7 +57,8 @@ class Fidelity(Settings):
     cosine: float
     """Mean cosine of the angle between their rows."""
     centred_cosine: float
-    """The same after the mean row was taken off both: what all rows share does not count."""
+    """The same after each lost its own mean row: what all rows share does not count, nor an offset between the two,
+    since what stands behind a net is fitted to its own rows."""
     spearman: float
     """Rank correlation of clip scores; of the worst part that judges the net."""
     clips: int

@@ -190,7 +190,7 @@ def test_the_wheel_holds_data_of_every_kind(wheel: Path) -> None:
 def test_the_wheel_says_what_it_is(metadata: Message) -> None:
     assert (metadata["Name"], metadata["Version"]) == ("edge-asd", __version__)
     assert (metadata["License-Expression"], metadata["Requires-Python"]) == ("Apache-2.0", ">=3.10")
-    assert set(metadata.get_all("Provides-Extra", [])) == {"export", "cluster", "demo"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"export", "cluster", "demo", "openl3"}
     assert {command.extra for command in COMMANDS.values()} <= {None, "export", "demo"}
 
 

@@ -63,7 +63,7 @@ def measure(
     auc, pauc = _change(ours, theirs, truth)
     return Fidelity(
         cosine=cosine(*vectors),
-        centred_cosine=cosine(*(values - vectors[0].mean(axis=0) for values in vectors)),
+        centred_cosine=cosine(*(values - values.mean(axis=0) for values in vectors)),
         spearman=min(rank_correlation(ours[part], theirs[part]) for part in ours),
         clips=len(truth),
         auc_change=auc,
