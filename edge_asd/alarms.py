@@ -29,7 +29,8 @@ from edge_asd.recipe.graph import Recipe
 
 SECONDS_PER_WEEK = 604_800.0
 _PEAKS = 25
-"""Alarms that the tail is fitted to. More would reach down to where it is not exponential, fewer would tell little."""
+"""Alarms that the tail is fitted to. More would reach down to where it is not exponential, fewer would tell little; of
+little sound, half of the blocks."""
 _BLOCK_HORIZONS = 3
 """Length of the blocks whose largest scores choose u, in horizons."""
 _TINY = float(np.finfo(np.float64).tiny)
@@ -162,16 +163,15 @@ def alarm_rate(held_out: HeldOut, recipe: Recipe, decision: Decision, centre: fl
         The typical normal score, which the hysteresis refers to.
     """
     blocks = _block_maxima(held_out, recipe)
-    count = max(1, min(_PEAKS, len(blocks) // 4))
+    count = max(1, min(_PEAKS, len(blocks) // 2))
     level = float(blocks[min(count, len(blocks) - 1)])
     peaks = alarm_peaks(held_out, math.nextafter(level, math.inf), decision, centre, recipe.horizon.hop_seconds)
     seconds = held_out.seconds(recipe)
     exceeding = max(1, int(np.sum(held_out.scores > level)))
-    least = _LEAST_SPREAD * max(abs(level - centre), _LEAST_SPREAD)
     return AlarmRate(
         level=level,
         per_second=max(1, len(peaks)) / seconds,
-        spread=max(float(np.mean(peaks - level)) if len(peaks) else 0.0, least),
+        spread=_spread(peaks - level, held_out.scores, recipe, _LEAST_SPREAD * max(abs(level - centre), _LEAST_SPREAD)),
         extremal_index=max(1, len(peaks)) / exceeding,
         peaks=len(peaks),
         exceeding=exceeding / len(held_out.scores),
@@ -179,6 +179,21 @@ def alarm_rate(held_out: HeldOut, recipe: Recipe, decision: Decision, centre: fl
         block_maxima=blocks,
         seconds=seconds,
     )
+
+
+def _spread(excesses: NDArray[np.float64], scores: NDArray[np.float64], recipe: Recipe, least: float) -> float:
+    """Return β: the mean excess, in which missing peaks count as the tail that was assumed before any was seen.
+
+    Calibrated tails promise 1 / ln 10, a tenth of the probability for each unit of the joint score; scores that are not
+    joined so are taken for exponential beyond their median. So a threshold on little sound is strict.
+    """
+    median = float(np.median(scores))
+    assumed = float(np.mean(np.maximum(scores - median, 0.0))) * 2.0
+    if recipe.join == "tail":
+        assumed = max(assumed, 1.0 / math.log(10.0))
+    missing = max(0, _PEAKS - len(excesses))
+    total = float(np.sum(excesses)) + missing * assumed
+    return max(total / (len(excesses) + missing), least)
 
 
 def alarm_peaks(

@@ -33,6 +33,7 @@ from edge_asd_export.fit import Arrays, Embedders, Fitted, fit_graph
 from edge_asd_export.labels import Labelled, sort_recordings
 from edge_asd_export.material import Material, Stretch, gather, gather_labelled
 from edge_asd_export.memory import RowMemory
+from edge_asd_export.oddities import odd_recordings
 from edge_asd_export.pretrained import GivenWeights, store_pretrained
 from edge_asd_export.progress import SILENT, Reporter
 from edge_asd_export.quantization.select import Evidence, Selected, select, spread
@@ -127,7 +128,15 @@ def export(
         manifest = msgspec.structs.replace(manifest, quality=_quality(labelled, calibrated, test_scores))
     bundle = write_bundle(output, manifest, arrays, selected.networks)
     excerpts = [Excerpt(stretch.recording, stretch.start) for stretch in material.stretches]
-    return Exported(bundle, labelled, calibrated, test_scores, excerpts, [*selected.notes, *calibrated.notes])
+    notes = [*selected.notes, *calibrated.notes, *odd_recordings(recipe, material.stretches)]
+    return Exported(
+        bundle,
+        labelled,
+        calibrated,
+        test_scores,
+        excerpts,
+        notes,
+    )
 
 
 def _check_seed(seed: int) -> None:

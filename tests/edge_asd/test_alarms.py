@@ -107,6 +107,14 @@ def test_the_rate_asked_for_is_the_rate_met(enter: int) -> None:
     assert max(rates) < asked * 5
 
 
+def test_little_sound_makes_a_strict_threshold() -> None:
+    scores = correlated(28_800, 3)
+    full = alarm_rate(single(scores), RECIPE, Decision(), 0.9).threshold(1.0)
+    alike = HeldOut(0.5 + 0.01 * scores[:90:10], np.ones(9, np.intp))
+    few = alarm_rate(alike, RECIPE, Decision(), 0.5).threshold(1.0)
+    assert few > 0.6 * full
+
+
 def test_long_runs_and_single_horizons_tell_the_same_rate() -> None:
     scores = correlated(20_000, 7)
     apart = HeldOut(scores[::10].copy(), np.ones(2000, np.intp))

@@ -52,7 +52,7 @@ def require_varying(rows: NDArray[np.float64], where: str) -> None:
         )
 
 
-def listed(items: Sequence[int] | NDArray[np.intp]) -> str:
+def listed(items: Sequence[object] | NDArray[np.intp]) -> str:
     """Return items as text, the first few by name and the rest counted."""
     named = ", ".join(str(item) for item in items[:_NAMED])
     return named if len(items) <= _NAMED else f"{named} and {len(items) - _NAMED} more"
