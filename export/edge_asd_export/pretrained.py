@@ -231,7 +231,8 @@ def _wanted(model: Net) -> str:
 
 def _check_given(recipe: Recipe, given: GivenWeights) -> None:
     branches = recipe.pretrained_branches
-    names = {_wanted(branch.model) for branch in branches.values() if isinstance(branch.model, Net)}
+    trained = [branch.model for branch in branches.values() if not _untrained(branch)]
+    names = {_wanted(model) for model in trained if isinstance(model, Net)}
     for key in given:
         if key == "" and len(branches) != 1:
             known = ", ".join(branches) or "none"
