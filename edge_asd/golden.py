@@ -120,6 +120,12 @@ def require(bundle: Bundle, *, engine: Engine | None = None) -> None:
     if failed and engine.delegated:
         engine.give_up(bundle.where, f"it moves stage {failed[0].stage} by {failed[0].largest:.3g}")
         failed = [deviation for deviation in check(bundle, engine=engine) if not deviation.holds]
+    refuse(bundle, failed)
+
+
+def refuse(bundle: Bundle, deviations: list[Deviation]) -> None:
+    """Refuse a bundle of which a stage does not hold: a CheckFailedError names the first."""
+    failed = [deviation for deviation in deviations if not deviation.holds]
     if failed:
         worst = failed[0]
         record = next(iter(bundle.manifest.networks.values()), None)

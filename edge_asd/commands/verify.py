@@ -37,5 +37,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{deviation.stage:<{width}}  {figures}  {verdict}")
     worst = max(deviations, key=lambda deviation: deviation.largest)
     print(f"largest deviation {worst.largest:.3g} ({worst.stage})")
-    golden.require(bundle, engine=Engine(arguments.threads))
+    golden.refuse(bundle, deviations)
     return 0

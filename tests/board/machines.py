@@ -56,7 +56,7 @@ class Machine:
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run Python with these arguments."""
         command = [*self._command, *map(str, arguments)]
-        return subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=600, check=False)
+        return subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=1800, check=False)
 
     def scores(self, bundle: Path, recordings: Path) -> dict[str, float]:
         """Return the score of each recording by its name."""
