@@ -40,7 +40,8 @@ def cross_fit(
 
     Nets that are trained come out a little different every time, so that the scores of one are a little higher or wider
     than those of another. So the scores of each fold's graph are brought to those of the final one: by the linear map
-    that takes median and upper decile of the one's scores, on the stretches that both were fitted to, to the other's.
+    that takes median and upper decile of the one's scores, on the stretches that both were fitted to, to the other's,
+    where that widens them.
 
     Parameters
     ----------
@@ -113,9 +114,12 @@ class Alignment(NamedTuple):
 
     @classmethod
     def between(cls, scores: NDArray[np.float64], wanted: NDArray[np.float64]) -> Alignment:
-        """Find it of both graphs' scores of the same stretches, shape (n,) each."""
+        """Find it of both graphs' scores of the same stretches, shape (n,) each; it never makes scores narrower.
+
+        The spread of a few stretches is known so badly that narrowing by it would let many false alarms through.
+        """
         (origin, spread), (centre, wanted_spread) = _median_and_spread(scores), _median_and_spread(wanted)
-        return cls(origin, centre, wanted_spread / spread if spread > 0 and wanted_spread > 0 else 1.0)
+        return cls(origin, centre, max(1.0, wanted_spread / spread) if spread > 0 and wanted_spread > 0 else 1.0)
 
     def apply(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map scores, shape (n,)."""

@@ -146,4 +146,5 @@ def test_alignment_brings_one_graphs_scores_to_anothers() -> None:
     scores = np.random.default_rng(0).normal(size=200)
     other = 3.0 + 1.5 * scores
     np.testing.assert_allclose(Alignment.between(scores, other).apply(scores), other)
+    assert Alignment.between(scores, 0.5 * scores).factor == 1.0, "narrowing would let false alarms through"
     assert Alignment.between(np.ones(5), np.arange(5.0)).factor == 1.0
