@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -92,6 +93,7 @@ def _quiet() -> Iterator[None]:
     # The converter prints its progress on both standard streams, from C++ too.
     logger = logging.getLogger("tensorflow")
     level = logger.level
+    _flush()
     kept = [(stream, os.dup(stream)) for stream in (1, 2)]
     with tempfile.TemporaryFile() as nowhere:
         logger.setLevel(logging.ERROR)
@@ -100,7 +102,14 @@ def _quiet() -> Iterator[None]:
         try:
             yield
         finally:
+            _flush()
             logger.setLevel(level)
             for stream, copy in kept:
                 os.dup2(copy, stream)
                 os.close(copy)
+
+
+def _flush() -> None:
+    # What Python still holds belongs where the stream leads to now.
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()

@@ -1,12 +1,13 @@
 """Reads Keras weights out of HDF5, in a process of its own: standard input → arrays on standard output.
 
-`keras_h5` runs it, and ends it where the HDF5 library does not.
+`keras_h5` runs it, and says how many seconds of computing it may take: the HDF5 library does not end on every file.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import resource
 import sys
 from typing import Any
 
@@ -22,6 +23,8 @@ _ORNAMENT = re.compile(r"(_\d+)?(:\d+)?$")
 
 def main() -> int:
     """Read a file from standard input; write its arrays to standard output, or what is wrong to standard error."""
+    seconds = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     try:
         with h5py.File(io.BytesIO(sys.stdin.buffer.read()), "r") as file:
             group = _child(file, "model_weights") if "model_weights" in file else file

@@ -6,7 +6,9 @@ The description of the model inside is never looked at: only the arrays are read
 from __future__ import annotations
 
 import io
+import math
 import os
+import signal
 import subprocess
 import sys
 
@@ -18,6 +20,7 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 """How an HDF5 file begins."""
 
 _KIND = "Keras weights in HDF5"
+_ENDLESS = "a damaged file that does not end"
 _PATIENCE_S = 20.0
 _BYTES_PER_S = 2e6
 
@@ -31,18 +34,22 @@ def read(content: bytes, where: str) -> WeightsFile:
         When it is damaged, holds no Keras weights, or points outside of itself.
     """
     # The HDF5 library runs in circles on some damaged files, where nothing but the end of its process stops it.
-    command = [sys.executable, "-m", f"{__package__}.h5_arrays"]
+    # Counted is what it computes, so that a busy machine gives up no whole file; the clock is for one that hangs.
+    seconds = math.ceil(_PATIENCE_S + len(content) / _BYTES_PER_S)
+    command = [sys.executable, "-m", f"{__package__}.h5_arrays", str(seconds)]
     try:
         reader = subprocess.run(  # noqa: S603 - a module of ours
             command,
             input=content,
             capture_output=True,
-            timeout=_PATIENCE_S + len(content) / _BYTES_PER_S,
+            timeout=20 * seconds,
             check=False,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
     except subprocess.TimeoutExpired as error:
-        raise broken(where, _KIND, "a damaged file that does not end") from error
+        raise broken(where, _KIND, _ENDLESS) from error
+    if reader.returncode in {-signal.SIGXCPU, -signal.SIGKILL}:
+        raise broken(where, _KIND, _ENDLESS)
     if reader.returncode == REFUSED:
         raise broken(where, _KIND, reader.stderr.decode("utf-8", "replace"))
     if reader.returncode != 0:
