@@ -31,8 +31,8 @@ plain_values = st.recursive(
     max_leaves=12,
 )
 UNKNOWN = (
-    "expected one of host, port, username, password_file, version, tls, base_topic, keepalive_s, reconnect_max_s, "
-    "found unknown key 'prot'; did you mean 'port'?"
+    "expected one of host, port, username, password_file, version, tls, base_topic, keepalive_s, acknowledge_s, "
+    "reconnect_max_s, commands, home_assistant, found unknown key 'prot'; did you mean 'port'?"
 )
 
 

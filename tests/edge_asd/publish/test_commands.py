@@ -152,7 +152,7 @@ def test_each_command_is_carried_out_and_answered(
         ("acknowledge", {"value": EVENT}, {"acknowledged": {"pump-3": EVENT}}),
         ("acknowledge", {"value": "fan"}, {"acknowledged": {"fan": EVENT}}),
         ("calibrate", {"value": 60, "source": "fan"}, {"thresholds": {"fan": 2.5}}),
-        ("snapshot", {}, {"clips": {"pump-3": {"path": "/clips/1.flac", "sha256": SHA256}}}),
+        ("snapshot", {}, {"clips": {"pump-3": {"path": "/clips/1.flac", "sha256": SHA256, "picture": None}}}),
     ]
     with (
         broker.listener("edge-asd/pi-07/response/#") as listener,

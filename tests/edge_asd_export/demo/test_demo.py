@@ -52,10 +52,11 @@ def test_the_whole_story(told: tuple[subprocess.CompletedProcess[str], Path]) ->
     assert_is_a_picture(folder / "demo.png")
     assert len(list((folder / "normal").glob("*.wav"))) == 16
     assert read_bundle(folder / "pumping.easd").manifest.training.recordings == 16
-    # One line for each finished step, and nothing of the libraries'.
+    # One line for each finished step, one on what the net costs, and nothing of the libraries'.
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == [
         "simulating normal sound",
         "reading recordings",
+        "surprise",
         "fitting and cross-fitting",
         "simulating the fault",
         "judging it offline",

@@ -85,7 +85,7 @@ def test_a_daemon_that_fails_is_told_in_its_own_words(
 ) -> None:
     folder = Folder(tmp_path, "rotating")
     folder.configuration.write_bytes(site.configuration.read_bytes())
-    with pytest.raises(CheckFailedError, match=r"the daemon failed: edge-asd: .*rotating\.easd: expected a bundle"):
+    with pytest.raises(CheckFailedError, match=r"the daemon failed: edge-asd: .*replay\.wav: expected a recording"):
         replay(folder, hearing, *plant, print)
 
 
