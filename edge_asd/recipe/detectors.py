@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from edge_asd.settings import Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Settings
+from edge_asd.settings import Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Settings, Text
 
 Components = PositiveInt | Fraction | None
 """How many principal components to keep: a count, the fraction of the variance that they must explain, or all."""
@@ -239,10 +239,10 @@ class PcaResidualSettings(Settings, tag_field="kind", tag="pca-residual"):
 
 
 class VaeSettings(Settings, tag_field="kind", tag="vae"):
-    """Variational autoencoder whose latents are drawn to a centre; the score is its loss (Narita & Tamamori, CL-VAE).
+    """Variational autoencoder whose latents are drawn to centres; the score is its loss (Narita & Tamamori, CL-VAE).
 
     With L = L_rec + L_kld + `centre_weight`·L_centre, which it is trained on, the score is
-    L_rec + L_kld + `centre_score`·L.
+    L_rec + L_kld + `centre_score`·L. Several machines of one type, the sections of a data set, have a centre each.
     """
 
     hidden: Annotated[list[PositiveInt], Meta(min_length=1)] = msgspec.field(
@@ -256,7 +256,13 @@ class VaeSettings(Settings, tag_field="kind", tag="vae"):
     centre_weight: NonNegativeFloat = 150.0
     """Weight of the distance from the centre in the loss."""
     centre_rate: NonNegativeFloat = 1.0
-    """Rate α at which the centre follows the latents."""
+    """Rate α at which a centre follows the latents of its section."""
+    conditional: bool = False
+    """Whether encoder and decoder are told the section (a conditional variational autoencoder)."""
+    sections: list[Text] = msgspec.field(default_factory=list)
+    """Sections that the net tells apart; left out, an export takes them from the recordings' names."""
+    section: Text | None = None
+    """The section whose sound is judged; the least score over all sections where left out."""
     centre_score: NonNegativeFloat = 0.0
     """Share of the whole loss that is added to the score."""
     learning_rate: PositiveFloat = 0.001
@@ -267,6 +273,12 @@ class VaeSettings(Settings, tag_field="kind", tag="vae"):
     """Passes over the training rows."""
     quantize: Literal["float32", "float16"] = "float32"
     """How the net is stored."""
+
+    def __post_init__(self) -> None:
+        if len(set(self.sections)) < len(self.sections):
+            raise ValueError("sections: expected each section once")
+        if self.section and self.sections and self.section not in self.sections:
+            raise ValueError(f"section: expected one of {', '.join(self.sections)}, found {self.section!r}")
 
 
 class ValueSettings(Settings, tag_field="kind", tag="value"):

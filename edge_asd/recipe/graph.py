@@ -117,6 +117,9 @@ class Recipe(Settings):
     """Folds of contiguous stretches for cross-fitting."""
     threshold: Threshold = msgspec.field(default_factory=Threshold)
     """How the threshold is set."""
+    one_model_for: Literal["unit", "machine"] = "unit"
+    """What gets a model of its own where a data set is evaluated: each id or section, or a machine with all of them. An
+    export makes one of all the recordings that it is given."""
 
     def __post_init__(self) -> None:
         for name, part in self.parts.items():

@@ -1,14 +1,16 @@
 """Scores of normal sound that the judging graph was not fitted to.
 
 A graph scores what it was fitted to too low: a threshold taken from such scores gives many times the false alarms it
-promises. So the stretches are cut into contiguous folds, and each is scored by a graph fitted to the others. Folds are
-contiguous because neighbouring recordings of one session are alike, and a random split would flatter.
+promises. So the stretches are cut into folds, and each is scored by a graph fitted to the others. Folds are contiguous
+because neighbouring recordings of one session are alike, and a random split would flatter. Of several machines each has
+its share of every fold: a graph knows no machine that it has never heard.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -22,15 +24,43 @@ from edge_asd.recipe.graph import Recipe
 from edge_asd_export.fit import Embedders, Fitted, fit, judge
 from edge_asd_export.material import Stretch
 from edge_asd_export.progress import Advance
+from edge_asd_export.sections import judged_among
 
 FEWEST_STRETCHES = 5
 """Least number of stretches of normal sound that a recipe is fitted to."""
 
 
-def fold_bounds(count: int, folds: int) -> list[tuple[int, int]]:
-    """Return first and past-the-last index of each fold: contiguous, as equal in size as can be, none empty."""
-    edges = np.linspace(0, count, min(folds, count) + 1).round().astype(int)
-    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+class Fold(NamedTuple):
+    """Stretches that one graph is not fitted to."""
+
+    indices: list[int]
+    """Where they stand among all, ascending."""
+
+    def held_out(self, stretches: Sequence[Stretch]) -> list[Stretch]:
+        """Return the stretches of this fold."""
+        return [stretches[index] for index in self.indices]
+
+    def others(self, stretches: Sequence[Stretch]) -> list[Stretch]:
+        """Return the stretches of all other folds."""
+        left_out = set(self.indices)
+        return [stretch for index, stretch in enumerate(stretches) if index not in left_out]
+
+
+def folds_of(stretches: Sequence[Stretch], folds: int) -> list[Fold]:
+    """Cut stretches into folds: contiguous within each section, as equal in size as can be, none empty."""
+    order = _by_place_in_section([stretch.section for stretch in stretches])
+    edges = np.linspace(0, len(order), min(folds, len(order)) + 1).round().astype(int)
+    return [Fold(sorted(order[start:end])) for start, end in pairwise(edges.tolist())]
+
+
+def _by_place_in_section(sections: Sequence[str]) -> list[int]:
+    """Sort indices by how far into its own section each stands, so that a cut of the order cuts all sections alike."""
+    sizes, before = Counter(sections), Counter[str]()
+    places: list[float] = []
+    for section in sections:
+        places.append((before[section] + 0.5) / sizes[section])
+        before[section] += 1
+    return sorted(range(len(sections)), key=places.__getitem__)
 
 
 def cross_fit(
@@ -52,22 +82,30 @@ def cross_fit(
     fitted
         The graph that was fitted to all stretches, which the scores are to stand for.
 
+    Returns
+    -------
+    NormalScores
+        Of the stretches such as a device will judge, in their order.
     """
     final = _stacked(part_scores(recipe, fitted, stretches))
-    folds = fold_bounds(len(stretches), recipe.folds)
+    judged = set(judged_among(recipe, stretches))
+    folds = [(fold, Fold(sorted(judged.intersection(fold.indices)))) for fold in folds_of(stretches, recipe.folds)]
+    folds = [(fold, scored) for fold, scored in folds if scored.indices]
     scores: list[PartScores] = []
     runs: list[PartScores] = []
-    for start, end in folds:
-        others = [*stretches[:start], *stretches[end:]]
+    for fold, scored in folds:
+        others, held_out = fold.others(stretches), scored.held_out(stretches)
         graph = fit(recipe, others, seed=seed, advance=advance)
         graph = Fitted({**fitted.networks, **graph.networks}, graph.arrays)
         seen = _stacked(part_scores(recipe, graph, others))
-        wanted = {part: np.delete(values, np.s_[start:end]) for part, values in final.items()}
+        wanted = {part: np.delete(values, fold.indices) for part, values in final.items()}
         alignment = {part: Alignment.between(seen[part], wanted[part]) for part in _trained_parts(recipe)}
-        scores.append(_aligned(_stacked(part_scores(recipe, graph, stretches[start:end])), alignment))
-        runs += [_aligned(run, alignment) for run in decision_scores(recipe, graph, stretches[start:end])]
+        scores.append(_aligned(_stacked(part_scores(recipe, graph, held_out)), alignment))
+        runs += [_aligned(run, alignment) for run in decision_scores(recipe, graph, held_out)]
     lengths = np.array([len(next(iter(run.values()))) for run in runs], np.intp)
-    return NormalScores(_joined(scores), _joined(runs), lengths)
+    in_order = np.argsort([index for _, scored in folds for index in scored.indices])
+    of_stretches = {part: values[in_order] for part, values in _joined(scores).items()}
+    return NormalScores(of_stretches, _joined(runs), lengths)
 
 
 def require_enough(recipe: Recipe, stretches: Sequence[Stretch]) -> None:

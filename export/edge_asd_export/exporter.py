@@ -27,7 +27,7 @@ from edge_asd.version import __version__
 from edge_asd_export.bandwidth import limit_bandwidth
 from edge_asd_export.boards import Board
 from edge_asd_export.cost import Ledger
-from edge_asd_export.crossfit import cross_fit, fold_bounds, require_enough
+from edge_asd_export.crossfit import cross_fit, folds_of, require_enough
 from edge_asd_export.explaining import explanation_arrays
 from edge_asd_export.fit import Arrays, Embedders, Fitted, fit_graph
 from edge_asd_export.labels import Labelled, sort_recordings
@@ -37,6 +37,7 @@ from edge_asd_export.oddities import odd_recordings
 from edge_asd_export.pretrained import GivenWeights, store_pretrained
 from edge_asd_export.progress import SILENT, Reporter
 from edge_asd_export.quantization.select import Evidence, Selected, select, spread
+from edge_asd_export.sections import judged_among, name_sections
 from edge_asd_export.training import training_steps
 
 TOLERANCES = {"patches": 1e-4, "rows": 1e-3, "features": 1e-3, "parts": 1e-3, "score": 1e-3}
@@ -109,7 +110,7 @@ def export(
     _check_seed(seed)
     require_writable(output)
     labelled = sort_recordings(_find(recordings))
-    recipe = limit_bandwidth(recipe, labelled.training)
+    recipe = name_sections(limit_bandwidth(recipe, labelled.training), labelled.training)
     ledger = Ledger(board, reporter.say)
     pretrained = store_pretrained(recipe, labelled, weights or {}, ledger=ledger, seed=seed, reporter=reporter)
     recipe = pretrained.recipe
@@ -117,8 +118,9 @@ def export(
     require_enough(recipe, material.stretches)
     selected, arrays, calibrated = _fit(pretrained, material, labelled, ledger, seed, reporter)
     recipe = selected.recipe
-    arrays |= explanation_arrays(recipe, material.stretches)
-    arrays |= _golden(recipe, material, calibrated, arrays, selected.networks)
+    judged = [material.stretches[index] for index in judged_among(recipe, material.stretches)]
+    arrays |= explanation_arrays(recipe, judged)
+    arrays |= _golden(recipe, judged, calibrated, arrays, selected.networks)
     manifest = _manifest(selected, labelled, material, calibrated, seed)
     # What stands at `output` gives way only to a bundle that was proved.
     bundle = unpack(pack(manifest, arrays, selected.networks), str(output))
@@ -127,7 +129,7 @@ def export(
     if labelled.anomalous:
         manifest = msgspec.structs.replace(manifest, quality=_quality(labelled, calibrated, test_scores))
     bundle = write_bundle(output, manifest, arrays, selected.networks)
-    excerpts = [Excerpt(stretch.recording, stretch.start) for stretch in material.stretches]
+    excerpts = [Excerpt(stretch.recording, stretch.start) for stretch in judged]
     notes = [*selected.notes, *calibrated.notes, *odd_recordings(recipe, material.stretches)]
     return Exported(
         bundle,
@@ -160,11 +162,11 @@ def _fit(
     recipe, stretches = pretrained.recipe, material.stretches
     models = [branch.model for branch in recipe.trained_branches.values() if isinstance(branch.model, Trained)]
     evidence = _evidence(pretrained, stretches, labelled, reporter) if models else Evidence([], [], [])
-    folds = len(fold_bounds(len(stretches), recipe.folds))
+    folds = len(folds_of(stretches, recipe.folds))
     with reporter.bar("fitting and cross-fitting", (folds + 1) * max(1, sum(map(training_steps, models)))) as advance:
         selected = select(recipe, stretches, evidence, ledger=ledger, seed=seed, advance=advance).joined(pretrained)
         embedders = Embedders(selected.recipe, selected.networks)
-        arrays = fit_graph(selected.recipe, [embedders.rows(stretch.rows) for stretch in stretches], seed=seed)
+        arrays = fit_graph(selected.recipe, [embedders.embed(stretch) for stretch in stretches], seed=seed)
         fitted = Fitted(selected.networks, arrays)
         scores = cross_fit(selected.recipe, stretches, fitted, seed=seed, advance=advance)
     calibrated = calibrate(selected.recipe, scores, folds)
@@ -182,17 +184,20 @@ def _evidence(pretrained: Selected, stretches: Sequence[Stretch], labelled: Labe
 
 
 def _golden(
-    recipe: Recipe, material: Material, calibrated: Calibrated, arrays: Arrays, networks: Mapping[str, bytes]
+    recipe: Recipe,
+    stretches: Sequence[Stretch],
+    calibrated: Calibrated,
+    arrays: Arrays,
+    networks: Mapping[str, bytes],
 ) -> Arrays:
     # The most ordinary stretch: what it scores is furthest from any edge.
     ordinary = int(np.argsort(calibrated.record.held_out)[len(calibrated.record.held_out) // 2])
-    pcm = golden.to_pcm(_samples(recipe, material, ordinary))
+    pcm = golden.to_pcm(_samples(recipe, stretches[ordinary]))
     stages = golden.compute_stages(recipe, arrays, networks, pcm, engine=Engine(), where=recipe.name)
     return {"golden/samples": pcm, **{f"golden/{stage}": values for stage, values in stages.items()}}
 
 
-def _samples(recipe: Recipe, material: Material, index: int) -> NDArray[np.float32]:
-    stretch = material.stretches[index]
+def _samples(recipe: Recipe, stretch: Stretch) -> NDArray[np.float32]:
     recording = read_recording(stretch.recording, channel=recipe.channel, sample_rate=recipe.sample_rate)
     return recording.samples[stretch.start : stretch.start + recipe.horizon_samples]
 

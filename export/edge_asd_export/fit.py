@@ -48,16 +48,15 @@ def fit(recipe: Recipe, stretches: Sequence[Stretch], *, seed: int, advance: Adv
         if isinstance(branch.model, Trained)
     }
     embedders = Embedders(recipe, networks)
-    rows = [embedders.rows(stretch.rows) for stretch in stretches]
-    return Fitted(networks, fit_graph(recipe, rows, seed=seed))
+    return Fitted(networks, fit_graph(recipe, [embedders.embed(stretch) for stretch in stretches], seed=seed))
 
 
-def fit_graph(recipe: Recipe, rows: Sequence[RowSet], *, seed: int) -> Arrays:
+def fit_graph(recipe: Recipe, stretches: Sequence[Stretch], *, seed: int) -> Arrays:
     """Fit what stands behind the nets, transforms and detectors, on the rows of stretches of normal sound."""
     arrays: Arrays = {}
     features: dict[str, list[NDArray[np.float64]]] = {}
     for name, branch in recipe.used_branches.items():
-        pooled = [pool(row_set[name].astype(np.float64), branch.pooling) for row_set in rows]
+        pooled = [pool(stretch.rows[name].astype(np.float64), branch.pooling) for stretch in stretches]
         fitted = fit_transform_arrays(branch.transform, np.concatenate(pooled), f"branches.{name}")
         arrays |= _named(f"branches/{name}/transform", fitted)
         transform = build_transform(fitted)
@@ -67,9 +66,10 @@ def fit_graph(recipe: Recipe, rows: Sequence[RowSet], *, seed: int) -> Arrays:
             side_by_side(part, dict(zip(features, values, strict=True)))
             for values in zip(*features.values(), strict=True)
         ]
+        sections = [stretch.section for stretch, rows in zip(stretches, columns, strict=True) for _ in rows]
         arrays |= _named(
             f"parts/{name}/detector",
-            fit_detector(part.detector, np.concatenate(columns), seed=seed, where=f"parts.{name}"),
+            fit_detector(part.detector, np.concatenate(columns), seed=seed, where=f"parts.{name}", sections=sections),
         )
     return arrays
 
@@ -127,6 +127,10 @@ class Embedders:
         self._branches = {name: branch for name, branch in recipe.trained_branches.items() if only in {None, name}}
         self._networks = networks
         self._built: dict[str, Embedder] = {}
+
+    def embed(self, stretch: Stretch) -> Stretch:
+        """Return a stretch with its rows in the place of its patches."""
+        return stretch._replace(rows=self.rows(stretch.rows))
 
     def rows(self, patches: RowSet) -> RowSet:
         """Return the rows of a stretch; those of a branch without such a model are there already."""

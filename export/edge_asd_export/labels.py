@@ -43,6 +43,8 @@ DCASE_2021 = re.compile(
     re.ASCII,
 )
 """Name of a recording of DCASE 2021 and later: some lack the split, those of evaluation sets label and even domain."""
+_ID_FOLDER = re.compile(r"id_\d{2}", re.ASCII)
+"""Folder of one machine of several of its type, in MIMII."""
 
 
 class Labelled(NamedTuple):
@@ -112,6 +114,17 @@ def split_of(path: Path, root: Path) -> Split | None:
     if match and match["split"]:
         return "train" if match["split"] == "train" else "test"
     return next((SPLITS[folder] for folder in folders_above(path, root) if folder in SPLITS), None)
+
+
+def section_of(path: Path) -> str:
+    """Return which machine of its type a recording is of: `section_00` or `id_00` by its name, else by a folder.
+
+    Nothing where neither says so.
+    """
+    match = DCASE_2021.fullmatch(path.stem) or DCASE_2020.fullmatch(path.stem)
+    if match:
+        return f"section_{match['section']}" if match.re is DCASE_2021 else f"id_{match['id']}"
+    return next((folder for folder in reversed(path.parent.parts) if _ID_FOLDER.fullmatch(folder)), "")
 
 
 def folders_above(path: Path, root: Path) -> list[str]:

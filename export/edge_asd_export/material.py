@@ -15,6 +15,7 @@ from edge_asd.errors import InputError
 from edge_asd.pipeline import Rows, RowSet
 from edge_asd.recipe.graph import Horizon, Recipe
 from edge_asd.scoring import too_short
+from edge_asd_export.labels import section_of
 from edge_asd_export.memory import RememberedRows, RowMemory, rows_of
 from edge_asd_export.progress import SILENT, Reporter
 
@@ -28,6 +29,11 @@ class Stretch(NamedTuple):
     """Its first sample, at the recipe's rate."""
     rows: RowSet
     """Rows by branch, shape (n, d); of a branch whose model is yet to be trained, its patches, flattened."""
+
+    @property
+    def section(self) -> str:
+        """Which machine of its type it is of, where the recording's name says so."""
+        return section_of(self.recording)
 
 
 class Material(NamedTuple):

@@ -16,14 +16,14 @@ from edge_asd.bundle import Fidelity
 from edge_asd.errors import InputError
 from edge_asd.features import build_front_end
 from edge_asd.files import read_limited
-from edge_asd.pipeline import Rows, RowSet, patch_shape
+from edge_asd.pipeline import Rows, patch_shape
 from edge_asd.recipe.graph import Branch, Recipe
 from edge_asd.recipe.models import RANDOM, Net, TfliteFile
 from edge_asd_export.conversion import convert
 from edge_asd_export.cost import Cost, Ledger, patches_per_second
 from edge_asd_export.graph import count_macs, require_builtin
 from edge_asd_export.labels import Labelled
-from edge_asd_export.material import gather_labelled
+from edge_asd_export.material import Stretch, gather_labelled
 from edge_asd_export.nets import NETS, Patches, build_net, build_untrained, check_patches
 from edge_asd_export.progress import Reporter
 from edge_asd_export.quantization.fidelity import Variant, measure
@@ -145,7 +145,7 @@ class _Comparison:
         self._float32 = reference
 
     @functools.cached_property
-    def _reference(self) -> list[list[RowSet]]:
+    def _reference(self) -> list[list[Stretch]]:
         return self._rows(self._float32)
 
     def __call__(self, content: bytes) -> Fidelity:
@@ -155,24 +155,23 @@ class _Comparison:
         return measure(
             self._recipe,
             self._branch,
-            Variant(reference[0], [*reference[1], *reference[2]]),
-            Variant(variant[0], [*variant[1], *variant[2]]),
+            _variant(*reference),
+            _variant(*variant),
             anomalous,
             seed=self._seed,
         )
 
-    def _rows(self, content: bytes) -> list[list[RowSet]]:
+    def _rows(self, content: bytes) -> list[list[Stretch]]:
         networks = {f"branches/{self._branch}": content}
         groups = self._labelled.training, self._labelled.normal, self._labelled.anomalous
         return [
-            [
-                stretch.rows
-                for stretch in spread(gather_labelled(spread(paths), self._recipe, self._reporter, networks=networks))
-            ]
-            if paths
-            else []
+            spread(gather_labelled(spread(paths), self._recipe, self._reporter, networks=networks)) if paths else []
             for paths in groups
         ]
+
+
+def _variant(training: list[Stretch], normal: list[Stretch], anomalous: list[Stretch]) -> Variant:
+    return Variant(training, [stretch.rows for stretch in (*normal, *anomalous)])
 
 
 def representative_patches(recipe: Recipe, branch: str, recordings: Sequence[Path]) -> NDArray[np.float32]:

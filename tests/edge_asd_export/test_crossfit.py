@@ -19,7 +19,7 @@ from edge_asd_export.crossfit import (
     Alignment,
     cross_fit,
     decision_scores,
-    fold_bounds,
+    folds_of,
     part_scores,
     require_enough,
 )
@@ -51,12 +51,31 @@ def held_out_scores(monkeypatch: pytest.MonkeyPatch) -> Callable[[Recipe, list[S
 
 @given(count=st.integers(2, 200), folds=st.integers(2, 20))
 def test_folds_are_contiguous_and_as_equal_as_can_be(count: int, folds: int) -> None:
-    bounds = fold_bounds(count, folds)
-    assert [index for start, end in bounds for index in range(start, end)] == list(range(count))
-    sizes = [end - start for start, end in bounds]
+    found = folds_of([Stretch(Path("a.wav"), index, {}) for index in range(count)], folds)
+    assert [index for fold in found for index in fold.indices] == list(range(count))
+    sizes = [len(fold.indices) for fold in found]
     assert len(sizes) == min(count, folds)
     assert min(sizes) >= 1
     assert max(sizes) - min(sizes) <= 1
+
+
+@given(sizes=st.lists(st.integers(1, 30), min_size=1, max_size=6), folds=st.integers(2, 8))
+def test_every_section_has_its_share_of_every_fold(sizes: list[int], folds: int) -> None:
+    paths = [
+        Path(f"section_{section:02d}_source_train_normal_{number:04d}.wav")
+        for section, size in enumerate(sizes)
+        for number in range(size)
+    ]
+    stretches = [Stretch(path, 0, {}) for path in paths]
+    found = folds_of(stretches, folds)
+    assert sorted(index for fold in found for index in fold.indices) == list(range(len(paths)))
+    assert all(fold.indices == sorted(fold.indices) for fold in found)
+    for fold in found:
+        for section, size in enumerate(sizes):
+            own = [index for index in fold.indices if stretches[index].section == f"section_{section:02d}"]
+            assert own == list(range(own[0], own[0] + len(own))) if own else True
+            # A cut falls between stretches of any section, so each of them may be off by one.
+            assert len(found) < folds or abs(len(own) - size / folds) <= len(sizes)
 
 
 @pytest.mark.parametrize("count", [10, 23])
@@ -66,9 +85,9 @@ def test_a_stretch_is_scored_by_its_nearest_neighbour_outside_its_fold(
     stretches = plain_stretches(count)
     scores = held_out_scores(plain(), stretches)["near"]
     rows = means(stretches, "left")
-    for start, end in fold_bounds(count, 5):
-        others = [index for index in range(count) if not start <= index < end]
-        for index in range(start, end):
+    for fold in folds_of(stretches, 5):
+        others = [index for index in range(count) if index not in fold.indices]
+        for index in fold.indices:
             nearest = min(float(np.sqrt(((rows[index] - rows[other]) ** 2).sum())) for other in others)
             assert scores[index] == pytest.approx(nearest, rel=1e-9)
     # Scored by what it was fitted to, a stretch would be its own nearest neighbour.
@@ -123,11 +142,11 @@ def test_each_score_is_given_by_a_graph_that_had_not_seen_its_stretch(recordings
     graph = recipe()
     stretches = gather(recordings, graph).stretches
     found = cross_fit(graph, stretches, fit(graph, stretches, seed=0, advance=ADVANCE), seed=0, advance=ADVANCE)
-    start, end = fold_bounds(len(stretches), graph.folds)[1]
-    without = fit(graph, [*stretches[:start], *stretches[end:]], seed=0, advance=ADVANCE)
-    expected = part_scores(graph, without, stretches[start:end])
+    fold = folds_of(stretches, graph.folds)[1]
+    without = fit(graph, fold.others(stretches), seed=0, advance=ADVANCE)
+    expected = part_scores(graph, without, fold.held_out(stretches))
     for part, values in found.stretches.items():
-        np.testing.assert_allclose(values[start:end], [scores[part] for scores in expected])
+        np.testing.assert_allclose(values[fold.indices], [scores[part] for scores in expected])
 
 
 def test_decisions_are_those_of_a_device_and_hold_the_stretches(recordings: list[Path]) -> None:

@@ -27,7 +27,7 @@ def test_branches_side_by_side_are_standardized_and_judged_as_scikit_learn_would
     )
     stretches = plain_stretches(60)
     rows = [stretch.rows for stretch in stretches]
-    found = judge(graph, fit_graph(graph, rows, seed=4), rows)
+    found = judge(graph, fit_graph(graph, stretches, seed=4), rows)
     columns = np.hstack([means(stretches, "left"), StandardScaler().fit_transform(means(stretches, "right"))])
     model = GaussianMixture(2, covariance_type="full", max_iter=50, random_state=4).fit(columns)
     np.testing.assert_allclose([scores["both"] for scores in found], -model.score_samples(columns), rtol=1e-6)

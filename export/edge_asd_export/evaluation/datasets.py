@@ -9,7 +9,7 @@ folders alone; what these do not say is never guessed: the recording is left out
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -129,6 +129,14 @@ def group(clips: Sequence[Clip]) -> dict[UnitName, list[Clip]]:
     for clip in clips:
         units[clip.unit].append(clip)
     return units
+
+
+def by_machine(units: Iterable[UnitName]) -> list[list[UnitName]]:
+    """Return units in groups of one machine at one signal-to-noise ratio, in their order."""
+    groups: dict[tuple[str, int | None], list[UnitName]] = {}
+    for unit in units:
+        groups.setdefault((unit.machine, unit.snr_db), []).append(unit)
+    return list(groups.values())
 
 
 def read_name(path: Path, root: Path, layout: Layout) -> Clip | None:

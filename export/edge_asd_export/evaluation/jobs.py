@@ -1,4 +1,6 @@
-"""One unit, one recipe, one seed: trains a bundle, judges test recordings with it as the device does, keeps the result.
+"""One bundle, of one recipe and seed: trains it, judges test recordings with it as the device does, keeps the results.
+
+A bundle serves one unit, or all sections of a machine where the recipe asks for that.
 
 A result is kept under a hash of all that it depends on, in one atomic step: a run that was killed finds what it had
 finished, and no result outlives a change of recording, recipe or seed.
@@ -29,8 +31,8 @@ from edge_asd_export.boards import Board
 from edge_asd_export.cost import Cost
 from edge_asd_export.evaluation.datasets import Clip, Domain, LeftOut, UnitName, shown
 from edge_asd_export.evaluation.inspection import Heard
-from edge_asd_export.evaluation.judging import DeviceJudge, reference_scores
-from edge_asd_export.exporter import export
+from edge_asd_export.evaluation.judging import DeviceJudge, Reference
+from edge_asd_export.exporter import Exported, export
 from edge_asd_export.labels import Label
 from edge_asd_export.memory import RowMemory
 
@@ -41,13 +43,14 @@ FIELD_RULE = Threshold(rule="gamma", false_alarm_probability=0.1)
 class Job(NamedTuple):
     """What one worker does at a time."""
 
-    unit: UnitName
+    tests: dict[UnitName, list[Clip]]
+    """Test recordings of the units that the bundle serves."""
     recipe: Recipe
     seed: int
     root: Path
     """The data set's folder."""
     train: list[Clip]
-    test: list[Clip]
+    """Training recordings of them all."""
     weights: dict[str, Path]
     """Files of pretrained weights, as `export` takes them."""
     board: Board | None
@@ -72,7 +75,7 @@ class ClipScore(msgspec.Struct, frozen=True):
 
 
 class UnitResult(msgspec.Struct, frozen=True):
-    """What came of a job."""
+    """What came of a job for one unit."""
 
     unit: UnitName
     recipe: str
@@ -83,13 +86,13 @@ class UnitResult(msgspec.Struct, frozen=True):
     threshold: float = 0.0
     """The bundle's own."""
     field_threshold: float = 0.0
-    """By the field's rule, on the scores of held-out training recordings."""
+    """By the field's rule, on the scores of the unit's held-out training recordings."""
     bundle_bytes: int = 0
     bundle_sha256: str = ""
     costs: list[Cost] = []
     """How each net is stored, and what it costs while it listens."""
     seconds: float = 0.0
-    """Time that it took."""
+    """Time that the job took."""
     left_out: list[LeftOut] = []
     """Test recordings that could not be judged."""
     fault: str = ""
@@ -100,7 +103,7 @@ def job_key(
     recipe: Recipe,
     seed: int,
     train: Sequence[Clip],
-    test: Sequence[Clip],
+    tests: Mapping[UnitName, Sequence[Clip]],
     heard: Mapping[Path, Heard],
     weights: Mapping[str, str],
     board: Board | None,
@@ -110,57 +113,69 @@ def job_key(
     def listing(clips: Sequence[Clip]) -> list[tuple[object, ...]]:
         return [(heard[clip.path].sha256, clip.path.name, clip.label, clip.domain) for clip in clips]
 
-    content = [__version__, msgspec.to_builtins(recipe), seed, listing(train), listing(test), weights]
+    content = [__version__, msgspec.to_builtins(recipe), seed, listing(train), weights]
+    content += [(unit, listing(clips)) for unit, clips in tests.items()]
     content.append(board.name if board else None)
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
 
-def find_result(folder: Path, key: str) -> UnitResult | None:
-    """Return a kept result; None where there is none, or it cannot be read."""
+def find_results(folder: Path, key: str) -> list[UnitResult] | None:
+    """Return a job's kept results; None where there are none, or they cannot be read."""
     try:
-        return msgspec.json.decode((folder / f"{key}.json").read_bytes(), type=UnitResult)
+        return msgspec.json.decode((folder / f"{key}.json").read_bytes(), type=list[UnitResult])
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
-def run(job: Job, folder: Path) -> UnitResult:
-    """Do a job and keep its result in `folder`; what is the matter with the recordings becomes the result's `fault`.
+def run(job: Job, folder: Path) -> list[UnitResult]:
+    """Do a job and keep its results in `folder`; what is the matter with the recordings becomes each result's `fault`.
 
-    Each job computes on one thread, so that its result does not depend on how many run beside it.
+    Each job computes on one thread, so that its results do not depend on how many run beside it.
     """
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")
     begin = time.monotonic()
     with threadpool_limits(limits=1), tempfile.TemporaryDirectory(prefix="edge-asd-") as temporary:
         try:
-            result = _evaluate(job, Path(temporary) / "unit.easd")
+            results = _evaluate(job, Path(temporary) / "unit.easd")
         except EdgeAsdError as error:
-            return UnitResult(job.unit, job.recipe.name, job.seed, len(job.train), fault=str(error))
-    result = msgspec.structs.replace(result, seconds=time.monotonic() - begin)
-    write_atomically(folder / f"{job.key}.json", msgspec.json.encode(result))
-    return result
+            return [UnitResult(unit, job.recipe.name, job.seed, len(job.train), fault=str(error)) for unit in job.tests]
+    results = [msgspec.structs.replace(result, seconds=time.monotonic() - begin) for result in results]
+    write_atomically(folder / f"{job.key}.json", msgspec.json.encode(results))
+    return results
 
 
-def _evaluate(job: Job, output: Path) -> UnitResult:
+def _evaluate(job: Job, output: Path) -> list[UnitResult]:
     train = [clip.path for clip in job.train]
     exported = export(train, job.recipe, output, weights=job.weights, board=job.board, seed=job.seed, memory=job.memory)
+    reference = Reference(exported.bundle, train, weights=job.weights, seed=job.seed, memory=job.memory)
+    return [_of_unit(job, unit, exported, reference, output.stat().st_size) for unit in job.tests]
+
+
+def _of_unit(job: Job, unit: UnitName, exported: Exported, reference: Reference, size: int) -> UnitResult:
     bundle = exported.bundle
-    scores, left_out = _judge(job, bundle)
-    held_out = np.array(bundle.manifest.calibration.held_out)
-    field_recipe = msgspec.structs.replace(bundle.recipe, threshold=FIELD_RULE)
+    scores, left_out = _judge(job, unit, bundle, reference)
     return UnitResult(
-        unit=job.unit,
+        unit=unit,
         recipe=job.recipe.name,
         seed=job.seed,
         trained_on=len(job.train),
         scores=scores,
         threshold=bundle.manifest.calibration.threshold,
-        field_threshold=find_threshold(field_recipe, held_out)[0],
-        bundle_bytes=output.stat().st_size,
+        field_threshold=_field_threshold(job, unit, exported),
+        bundle_bytes=size,
         bundle_sha256=bundle.sha256,
         costs=[_cost(name, net) for name, net in bundle.manifest.networks.items()],
         left_out=left_out,
     )
+
+
+def _field_threshold(job: Job, unit: UnitName, exported: Exported) -> float:
+    own = {clip.path for clip in job.train if clip.unit == unit}
+    scores = zip(exported.excerpts, exported.bundle.manifest.calibration.held_out, strict=True)
+    held_out = np.array([score for excerpt, score in scores if excerpt.recording in own])
+    recipe = msgspec.structs.replace(exported.bundle.recipe, threshold=FIELD_RULE)
+    return find_threshold(recipe, held_out)[0]
 
 
 def _cost(branch: str, net: NetworkRecord) -> Cost:
@@ -170,20 +185,19 @@ def _cost(branch: str, net: NetworkRecord) -> Cost:
     return Cost(branch, stored, net.macs, net.runs_per_second)
 
 
-def _judge(job: Job, bundle: Bundle) -> tuple[list[ClipScore], list[LeftOut]]:
-    judge = DeviceJudge(bundle, job.memory)
+def _judge(job: Job, unit: UnitName, bundle: Bundle, reference: Reference) -> tuple[list[ClipScore], list[LeftOut]]:
+    judge = DeviceJudge(bundle, job.memory, unit.name)
     judged: dict[Path, float] = {}
     left_out: list[LeftOut] = []
-    for clip in job.test:
+    for clip in job.tests[unit]:
         try:
             judged[clip.path] = judge.score(clip.path)
         except EdgeAsdError as error:
             left_out.append(LeftOut(shown(clip.path, job.root), str(error)))
-    train = [clip.path for clip in job.train]
-    reference = reference_scores(bundle, train, list(judged), weights=job.weights, seed=job.seed, memory=job.memory)
+    expected = reference.scores(list(judged), unit.name)
     scores = [
-        ClipScore(shown(clip.path, job.root), clip.label, clip.domain, judged[clip.path], reference[clip.path])
-        for clip in job.test
+        ClipScore(shown(clip.path, job.root), clip.label, clip.domain, judged[clip.path], expected[clip.path])
+        for clip in job.tests[unit]
         if clip.path in judged
     ]
     return scores, left_out

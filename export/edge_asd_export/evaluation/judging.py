@@ -12,6 +12,7 @@ from edge_asd.audio import read_recording
 from edge_asd.bundle import Bundle
 from edge_asd.pipeline import Joiner, Judge
 from edge_asd.recipe.graph import Recipe
+from edge_asd.recipe.sections import judging
 from edge_asd.scoring import too_short
 from edge_asd_export.cost import Ledger
 from edge_asd_export.crossfit import part_scores
@@ -29,11 +30,12 @@ _AT_ONCE = 16
 class DeviceJudge:
     """Judges recordings with a bundle as the daemon does: its pipeline, its quantized nets; the worst horizon counts.
 
-    The pipeline's three stages are called one by one, since the first, from sound to rows, is what a memory spares.
+    The pipeline's three stages are called one by one, since the first, from sound to rows, is what a memory spares. A
+    data set's recordings say of which section they are, and a bundle that tells sections apart is told.
     """
 
-    def __init__(self, bundle: Bundle, memory: RowMemory) -> None:
-        self._recipe = recipe = bundle.recipe
+    def __init__(self, bundle: Bundle, memory: RowMemory, section: str = "") -> None:
+        self._recipe = recipe = judging(bundle.recipe, section)
         self._rows = rows_of(recipe, bundle.networks, memory)
         self._judge = Judge(recipe, bundle.arrays, where=bundle.where)
         self._joiner = Joiner(recipe, bundle.arrays, where=bundle.where)
@@ -51,23 +53,28 @@ class DeviceJudge:
         return max(scores)
 
 
-def reference_scores(
-    bundle: Bundle, train: Sequence[Path], test: Sequence[Path], *, weights: GivenWeights, seed: int, memory: RowMemory
-) -> dict[Path, float]:
-    """Score recordings by the bundle's recipe in float32, a whole recording at a time instead of as a stream.
+class Reference:
+    """Judges recordings by a bundle's recipe in float32, a whole recording at a time instead of as a stream.
 
     Where a net of the bundle is quantized, everything is fitted once more to what the net gives in float32, with the
     same seed and `weights`; else the bundle's own arrays judge. The calibrated tails are the bundle's in both cases.
     """
-    recipe = bundle.recipe.quantized("float32")
-    fitted = Fitted(bundle.networks, bundle.arrays)
-    if recipe != bundle.recipe:
-        fitted = _fit_in_float32(recipe, train, weights, seed, memory)
-    joiner = Joiner(recipe, bundle.arrays, where=bundle.where)
-    scores: dict[Path, float] = {}
-    for path, values in _part_scores(recipe, fitted, test, memory):
-        scores[path] = max(scores.get(path, -np.inf), joiner.score(values, 0).value)
-    return scores
+
+    def __init__(
+        self, bundle: Bundle, train: Sequence[Path], *, weights: GivenWeights, seed: int, memory: RowMemory
+    ) -> None:
+        self._recipe, self._memory = bundle.recipe.quantized("float32"), memory
+        self._fitted = Fitted(bundle.networks, bundle.arrays)
+        if self._recipe != bundle.recipe:
+            self._fitted = _fit_in_float32(self._recipe, train, weights, seed, memory)
+        self._joiner = Joiner(self._recipe, bundle.arrays, where=bundle.where)
+
+    def scores(self, paths: Sequence[Path], section: str = "") -> dict[Path, float]:
+        """Return the score of each recording, all of them of one section."""
+        scores: dict[Path, float] = {}
+        for path, values in _part_scores(judging(self._recipe, section), self._fitted, paths, self._memory):
+            scores[path] = max(scores.get(path, -np.inf), self._joiner.score(values, 0).value)
+        return scores
 
 
 def _fit_in_float32(

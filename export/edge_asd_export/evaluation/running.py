@@ -15,9 +15,9 @@ from edge_asd.errors import EdgeAsdError, InputError
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.models import Net
 from edge_asd_export.boards import Board
-from edge_asd_export.evaluation.datasets import Clip, DataSet, LeftOut, UnitName, read_dataset
+from edge_asd_export.evaluation.datasets import Clip, DataSet, LeftOut, UnitName, by_machine, read_dataset
 from edge_asd_export.evaluation.inspection import Heard, listen, screen, too_short
-from edge_asd_export.evaluation.jobs import Job, UnitResult, find_result, job_key, run
+from edge_asd_export.evaluation.jobs import Job, UnitResult, find_results, job_key, run
 from edge_asd_export.evaluation.protocols import Divided, Protocol, lacks
 from edge_asd_export.memory import RowMemory
 from edge_asd_export.nets import NETS
@@ -84,17 +84,17 @@ def evaluate(request: Request, reporter: Reporter) -> Outcome:
     paths = [clip.path for clips in data.units.values() for clip in clips]
     heard = listen(paths, request.output / "recordings.json", jobs=request.jobs, reporter=reporter)
     plan = make_plan(request, data, heard)
-    done = {job.key: found for job in plan.jobs if (found := find_result(units, job.key))}
+    done = {job.key: found for job in plan.jobs if (found := find_results(units, job.key))}
     waiting = [job for job in plan.jobs if job.key not in done]
     with _backend(request):
         parallel = joblib.Parallel(n_jobs=request.jobs, return_as="generator")
         finished = parallel(joblib.delayed(run)(job, units.absolute()) for job in waiting)
         results = {
-            job.key: result
-            for job, result in zip(waiting, reporter.track(finished, "evaluating", len(waiting)), strict=True)
+            job.key: found
+            for job, found in zip(waiting, reporter.track(finished, "evaluating", len(waiting)), strict=True)
         }
-    every = [{**done, **results}[job.key] for job in plan.jobs]
-    return _outcome(request, plan, every, len(done))
+    every = [result for job in plan.jobs for result in {**done, **results}[job.key]]
+    return _outcome(request, plan, every, sum(map(len, done.values())))
 
 
 def make_plan(request: Request, data: DataSet, heard: dict[Path, Heard]) -> Plan:
@@ -109,33 +109,56 @@ def make_plan(request: Request, data: DataSet, heard: dict[Path, Heard]) -> Plan
     left_out = [*data.left_out, *screened.left_out]
     jobs: list[Job] = []
     notes: list[str] = []
-    for unit, clips in screened.units.items():
+    for machine in by_machine(screened.units):
         for recipe in request.recipes:
-            long_enough, short = _long_enough(recipe, clips, heard, data.root)
-            left_out += short
-            for seed in range(request.seeds):
-                divided = request.protocol.divide(unit, long_enough, seed, request.per_class)
-                lacking = lacks(unit, long_enough, divided, request.protocol.rule)
-                if lacking:
-                    left_out.append(lacking)
-                    break
-                notes += [f"{unit}: {note}" for note in divided.notes]
-                jobs.append(_job(request, unit, recipe, seed, divided, heard))
+            divided: dict[tuple[UnitName, int], Divided] = {}
+            for unit in machine:
+                clips, short = _long_enough(recipe, screened.units[unit], heard, data.root)
+                found, lacking = _divide(request, unit, clips)
+                left_out += [*short, *lacking]
+                notes += [f"{unit}: {note}" for each in found.values() for note in each.notes]
+                divided |= {(unit, seed): each for seed, each in found.items()}
+            jobs += _jobs(request, recipe, divided, heard)
     if not jobs:
         why = "; ".join(str(item) for item in _unique(left_out)[:3])
         raise InputError(str(data.root), expected="a unit that can be evaluated", found=f"none ({why})")
     return Plan(jobs, _unique(left_out), _unique(notes))
 
 
+def _divide(request: Request, unit: UnitName, clips: Sequence[Clip]) -> tuple[dict[int, Divided], list[LeftOut]]:
+    """Divide a unit by each seed; what is lacking for one of them is lacking for all."""
+    found: dict[int, Divided] = {}
+    for seed in range(request.seeds):
+        divided = request.protocol.divide(unit, clips, seed, request.per_class)
+        lacking = lacks(unit, clips, divided, request.protocol.rule)
+        if lacking:
+            return {}, [lacking]
+        found[seed] = divided
+    return found, []
+
+
+def _jobs(
+    request: Request, recipe: Recipe, divided: Mapping[tuple[UnitName, int], Divided], heard: dict[Path, Heard]
+) -> list[Job]:
+    """Return the jobs of one machine: one for each unit and seed, or for all units of a seed together."""
+    together: dict[tuple[UnitName | None, int], dict[UnitName, Divided]] = {}
+    for (unit, seed), each in divided.items():
+        served = unit if recipe.one_model_for == "unit" else None
+        together.setdefault((served, seed), {})[unit] = each
+    return [_job(request, recipe, seed, units, heard) for (_, seed), units in together.items()]
+
+
 def _job(
-    request: Request, unit: UnitName, recipe: Recipe, seed: int, divided: Divided, heard: dict[Path, Heard]
+    request: Request, recipe: Recipe, seed: int, divided: Mapping[UnitName, Divided], heard: dict[Path, Heard]
 ) -> Job:
     files = {name: file.absolute() for name, file in weights_for(recipe, request.weights).items()}
     hashes = {name: _sha256(file) for name, file in files.items()}
-    key = job_key(recipe, seed, divided.train, divided.test, heard, hashes, request.board)
+    train = [clip for each in divided.values() for clip in each.train]
+    tests = {unit: each.test for unit, each in divided.items()}
+    key = job_key(recipe, seed, train, tests, heard, hashes, request.board)
     memory = RowMemory(request.output.absolute() / "embeddings")
-    train, test = _absolute(divided.train), _absolute(divided.test)
-    return Job(unit, recipe, seed, request.root.absolute(), train, test, files, request.board, memory, key)
+    tests = {unit: _absolute(clips) for unit, clips in tests.items()}
+    return Job(tests, recipe, seed, request.root.absolute(), _absolute(train), files, request.board, memory, key)
 
 
 def weights_for(recipe: Recipe, given: Mapping[str, Path]) -> dict[str, Path]:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from edge_asd_export.cost import Cost
-from edge_asd_export.evaluation.datasets import LeftOut, UnitName
+from edge_asd_export.evaluation.datasets import LeftOut, UnitName, by_machine
 from edge_asd_export.evaluation.jobs import ClipScore, UnitResult
 from edge_asd_export.evaluation.judging import deviation
 from edge_asd_export.evaluation.metrics import Decisions, Judged, arithmetic_mean, decisions, figures, harmonic_mean
@@ -126,7 +126,7 @@ def _judged(scores: Iterable[ClipScore], which: str) -> list[Judged]:
 def _table(recipe: str, measured: Sequence[Measured], protocol: Protocol) -> RecipeTable:
     units = sorted({each.result.unit for each in measured}, key=lambda unit: unit.sort_key)
     rows: list[Row] = []
-    for group in _groups(units):
+    for group in by_machine(units):
         rows += [_row(str(unit), [unit], measured, protocol) for unit in group]
         if len(group) > 1 and len(group) < len(units):
             machine = str(group[0]._replace(name=""))
@@ -143,13 +143,6 @@ def _table(recipe: str, measured: Sequence[Measured], protocol: Protocol) -> Rec
         max(each.result.bundle_bytes for each in measured),
         max((each.result.costs for each in measured), key=lambda costs: sum(cost.gmac_per_s for cost in costs)),
     )
-
-
-def _groups(units: Sequence[UnitName]) -> list[list[UnitName]]:
-    groups: dict[tuple[str, int | None], list[UnitName]] = {}
-    for unit in units:
-        groups.setdefault((unit.machine, unit.snr_db), []).append(unit)
-    return list(groups.values())
 
 
 def _row(label: str, units: Sequence[UnitName], measured: Sequence[Measured], protocol: Protocol) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,12 @@ Arrays = dict[str, NDArray[np.generic]]
 
 
 def fit_detector(
-    settings: DetectorSettings, rows: NDArray[np.floating], *, seed: int, where: str = "detector"
+    settings: DetectorSettings,
+    rows: NDArray[np.floating],
+    *,
+    seed: int,
+    where: str = "detector",
+    sections: Sequence[str] = (),
 ) -> Arrays:
     """Fit a detector to normal rows.
 
@@ -53,6 +58,8 @@ def fit_detector(
         Seed of everything random.
     where
         What is being fitted, as errors name it.
+    sections
+        Which of several machines each row is of, for a detector that tells them apart; all of one where left out.
 
     Returns
     -------
@@ -66,11 +73,19 @@ def fit_detector(
     """
     values = rows.astype(np.float64)
     require_finite(values, where)
-    return _fit(settings, values, seed, where)
+    return _fit(settings, values, sections or [""] * len(values), seed, where)
 
 
-def _fit(settings: DetectorSettings, rows: NDArray[np.float64], seed: int, where: str) -> Arrays:
-    return _FITS[type(settings)](settings, rows, seed, where)
+def _fit(
+    settings: DetectorSettings, rows: NDArray[np.float64], sections: Sequence[str], seed: int, where: str
+) -> Arrays:
+    match settings:
+        case VaeSettings():
+            return fit_vae(settings, rows, sections, seed, where)
+        case FusionSettings():
+            return fit_fusion(settings, rows, sections, seed, where, _fit)
+        case _:
+            return _FITS[type(settings)](settings, rows, seed, where)
 
 
 def _fit_value(rows: NDArray[np.float64], where: str) -> Arrays:
@@ -94,7 +109,5 @@ _FITS: dict[type, Callable[[Any, NDArray[np.float64], int, str], Arrays]] = {
     KnnSettings: lambda settings, rows, _, where: fit_knn(settings, rows, where),
     DensityKnnSettings: lambda settings, rows, _, where: fit_density_knn(settings, rows, where),
     PcaResidualSettings: lambda settings, rows, _, where: fit_pca_residual(settings, rows, where),
-    VaeSettings: fit_vae,
     ValueSettings: lambda _, rows, __, where: _fit_value(rows, where),
-    FusionSettings: lambda settings, rows, seed, where: fit_fusion(settings, rows, seed, where, _fit),
 }

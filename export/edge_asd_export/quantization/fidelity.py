@@ -14,8 +14,9 @@ from edge_asd.bundle import Fidelity
 from edge_asd.errors import InputError
 from edge_asd.pipeline import RowSet
 from edge_asd.recipe.graph import Recipe
-from edge_asd_export.crossfit import fold_bounds
+from edge_asd_export.crossfit import folds_of
 from edge_asd_export.fit import fit_graph, judge
+from edge_asd_export.material import Stretch
 
 Float64 = NDArray[np.float64]
 
@@ -25,7 +26,7 @@ _LEAST_NORM = 1e-12
 class Variant(NamedTuple):
     """The rows that one form of a net makes of the same sound."""
 
-    normal: Sequence[RowSet]
+    normal: Sequence[Stretch]
     """Of normal stretches, in the order of the recordings."""
     labelled: Sequence[RowSet]
     """Of stretches that are not trained on."""
@@ -51,7 +52,8 @@ def measure(
     """
     recipe = recipe.judging_only(branch)
     vectors = [
-        _vectors([row_set[branch] for row_set in (*rows.normal, *rows.labelled)]) for rows in (reference, variant)
+        _vectors([*(stretch.rows[branch] for stretch in rows.normal), *(row_set[branch] for row_set in rows.labelled)])
+        for rows in (reference, variant)
     ]
     theirs = _clip_scores(recipe, reference, seed)
     try:
@@ -105,9 +107,9 @@ def _clip_scores(recipe: Recipe, variant: Variant, seed: int) -> dict[str, Float
     # Normal stretches by graphs that were fitted without them, labelled ones by a graph fitted to all the normal.
     found: list[dict[str, float]] = []
     normal = variant.normal
-    for start, end in fold_bounds(len(normal), recipe.folds):
-        arrays = fit_graph(recipe, [*normal[:start], *normal[end:]], seed=seed)
-        found += judge(recipe, arrays, normal[start:end])
+    for fold in folds_of(normal, recipe.folds):
+        arrays = fit_graph(recipe, fold.others(normal), seed=seed)
+        found += judge(recipe, arrays, [stretch.rows for stretch in fold.held_out(normal)])
     if variant.labelled:
         found += judge(recipe, fit_graph(recipe, normal, seed=seed), variant.labelled)
     return {part: np.array([scores[part] for scores in found]) for part in recipe.enabled_parts}

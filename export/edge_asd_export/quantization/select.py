@@ -147,11 +147,8 @@ class Comparison:
 
     def _variant(self, content: bytes) -> Variant:
         embedders = Embedders(self._recipe, {f"branches/{self._branch}": content}, only=self._branch)
-        normal, labelled = (
-            [embedders.rows(stretch.rows) for stretch in stretches]
-            for stretches in (self._evidence.normal, self._evidence.labelled)
-        )
-        return Variant(normal, labelled)
+        normal = [embedders.embed(stretch) for stretch in self._evidence.normal]
+        return Variant(normal, [embedders.rows(stretch.rows) for stretch in self._evidence.labelled])
 
 
 def first_faithful(

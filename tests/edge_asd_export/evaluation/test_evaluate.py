@@ -42,6 +42,8 @@ join: none
 folds: 2
 """
 OTHER = RECIPE.replace("quick/bands", "quick/one").replace("mahalanobis, least_scale: 0.5", "knn")
+SECTIONS = RECIPE.replace("mahalanobis, least_scale: 0.5", "vae, hidden: [8], latent: 2, epochs: 3, conditional: true")
+SECTIONS = SECTIONS.replace("join: none", "join: none\none_model_for: machine")
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +136,21 @@ def test_the_files_of_2021(recipes: list[str], tmp_path: Path) -> None:
     for figure in ("AUC source", "pAUC target"):
         parts = [result["figures"][figure] for result in found["results"]]
         assert row["cells"][figure]["mean"] == pytest.approx(stats.hmean(parts))
+
+
+def test_one_model_serves_all_sections_of_a_machine_where_a_recipe_asks_for_it(tmp_path: Path) -> None:
+    data = write_dcase2021(tmp_path / "data")
+    (tmp_path / "vae.yaml").write_text(SECTIONS)
+    assert main(words(data, "dcase2021", str(tmp_path / "vae.yaml"), tmp_path / "out", "--seeds", "1")) == 0
+    assert len(list((tmp_path / "out/units").iterdir())) == 1
+    first, second = everything(tmp_path / "out")["results"]
+    assert first["bundle_sha256"] == second["bundle_sha256"]
+    assert first["trained_on"] == second["trained_on"] == 16
+    assert [result["unit"]["name"] for result in (first, second)] == ["section_00", "section_01"]
+    assert first["field_threshold"] != second["field_threshold"]
+    assert max(result["deviation"] for result in (first, second)) < 1e-4
+    assert main(words(data, "dcase2021", str(tmp_path / "vae.yaml"), tmp_path / "out", "--seeds", "1")) == 0
+    assert everything(tmp_path / "out")["results"] == [first, second]
 
 
 def test_a_machine_of_2022_has_one_auc_for_each_domain(recipes: list[str], tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics.pairwise import cosine_similarity
 
 from edge_asd.bundle import Fidelity
+from edge_asd_export.material import Stretch
 from edge_asd_export.quantization.fidelity import Variant, cosine, measure, rank_correlation
 from edge_asd_export.quantization.gate import LIMITS, describe, shortfalls
 from tests.edge_asd_export.quantization import nets
@@ -53,9 +56,10 @@ def test_a_constant_row_hides_from_the_plain_cosine_alone() -> None:
 
 def test_rows_that_nothing_can_be_fitted_to_are_a_collapse() -> None:
     recipe = nets.recipe()
-    rows = [{"net": RNG.uniform(1, 2, (5, 1)).astype(np.float32)} for _ in range(12)]
+    good = [{"net": RNG.uniform(1, 2, (5, 1)).astype(np.float32)} for _ in range(12)]
     broken = [{"net": np.full((5, 1), np.nan, np.float32)} for _ in range(12)]
-    found = measure(recipe, "net", Variant(rows[:8], rows[8:]), Variant(broken[:8], broken[8:]), [True] * 4, seed=0)
+    reference, collapsed = (Variant([Stretch(Path(), 0, e) for e in rows[:8]], rows[8:]) for rows in (good, broken))
+    found = measure(recipe, "net", reference, collapsed, [True] * 4, seed=0)
     assert found.spearman == 0.0
     assert found.centred_cosine == 0.0
     assert len(shortfalls(found)) >= 2
