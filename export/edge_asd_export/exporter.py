@@ -32,7 +32,7 @@ from edge_asd_export.explaining import explanation_arrays
 from edge_asd_export.fit import Arrays, Embedders, Fitted, fit_graph
 from edge_asd_export.labels import Labelled, sort_recordings
 from edge_asd_export.material import Material, Stretch, gather, gather_labelled
-from edge_asd_export.memory import RowMemory
+from edge_asd_export.memory import Memory
 from edge_asd_export.oddities import odd_recordings
 from edge_asd_export.pretrained import GivenWeights, store_pretrained
 from edge_asd_export.progress import SILENT, Reporter
@@ -76,7 +76,7 @@ def export(
     board: Board | None = None,
     seed: int = 0,
     reporter: Reporter = SILENT,
-    memory: RowMemory | None = None,
+    memory: Memory | None = None,
 ) -> Exported:
     """Make a bundle of normal recordings.
 
@@ -97,7 +97,7 @@ def export(
     reporter
         Shows how far it is.
     memory
-        Where rows of pretrained nets are kept, for whoever exports many bundles of the same recordings.
+        Where forms and rows of pretrained nets are kept, for whoever exports many bundles of the same recordings.
 
     Raises
     ------
@@ -112,7 +112,9 @@ def export(
     labelled = sort_recordings(_find(recordings))
     recipe = name_sections(limit_bandwidth(recipe, labelled.training), labelled.training)
     ledger = Ledger(board, reporter.say)
-    pretrained = store_pretrained(recipe, labelled, weights or {}, ledger=ledger, seed=seed, reporter=reporter)
+    pretrained = store_pretrained(
+        recipe, labelled, weights or {}, ledger=ledger, seed=seed, reporter=reporter, memory=memory
+    )
     recipe = pretrained.recipe
     material = gather(labelled.training, recipe, reporter, networks=pretrained.networks, memory=memory)
     require_enough(recipe, material.stretches)

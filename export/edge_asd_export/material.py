@@ -16,7 +16,7 @@ from edge_asd.pipeline import Rows, RowSet
 from edge_asd.recipe.graph import Horizon, Recipe
 from edge_asd.scoring import too_short
 from edge_asd_export.labels import section_of
-from edge_asd_export.memory import RememberedRows, RowMemory, rows_of
+from edge_asd_export.memory import Memory, RememberedRows, rows_of
 from edge_asd_export.progress import SILENT, Reporter
 
 
@@ -52,7 +52,7 @@ def gather(
     reporter: Reporter = SILENT,
     *,
     networks: Mapping[str, bytes] | None = None,
-    memory: RowMemory | None = None,
+    memory: Memory | None = None,
 ) -> Material:
     """Read recordings and cut them into stretches of one horizon, one after another.
 
@@ -91,10 +91,15 @@ def gather(
 
 
 def gather_labelled(
-    paths: Sequence[Path], recipe: Recipe, reporter: Reporter = SILENT, *, networks: Mapping[str, bytes] | None = None
+    paths: Sequence[Path],
+    recipe: Recipe,
+    reporter: Reporter = SILENT,
+    *,
+    networks: Mapping[str, bytes] | None = None,
+    memory: Memory | None = None,
 ) -> list[Stretch]:
     """Read recordings that are not trained on, and cut them as `gather` does; too short ones have no stretch."""
-    rows = _rows(recipe, networks)
+    rows = _rows(recipe, networks, memory)
     stretches: list[Stretch] = []
     for path in reporter.track(paths, "reading test recordings"):
         recording = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
@@ -103,9 +108,7 @@ def gather_labelled(
     return stretches
 
 
-def _rows(
-    recipe: Recipe, networks: Mapping[str, bytes] | None, memory: RowMemory | None = None
-) -> Rows | RememberedRows:
+def _rows(recipe: Recipe, networks: Mapping[str, bytes] | None, memory: Memory | None = None) -> Rows | RememberedRows:
     # What is yet to be trained gives its patches instead.
     recipe = _side_by_side_horizons(recipe.without_models(except_for=recipe.pretrained_branches))
     return rows_of(recipe, networks or {}, memory)

@@ -1,13 +1,14 @@
-"""Rows of pretrained nets, kept on disk by the content of the recording.
+"""What pretrained nets take long for, kept on disk: their converted forms, and their rows of each recording.
 
-A clip goes through a net once, however often recipes, seeds and splits come back to it.
+A net is converted once and a clip goes through it once, however often recipes, units, seeds and splits come back to it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,15 +20,29 @@ from edge_asd.files import write_atomically
 from edge_asd.pipeline import Rows, RowSet
 from edge_asd.recipe.graph import Recipe
 
+_DIGEST = hashlib.sha256().digest_size
+
 Rows3 = NDArray[np.float32]
 """Rows of every horizon of a recording, shape (horizons, rows, d)."""
 
 
-class RowMemory(NamedTuple):
-    """Where rows are kept."""
+class Memory(NamedTuple):
+    """Where both are kept; a file that is damaged or missing is made anew."""
 
     folder: Path
-    """One file for each recording and branch; a file that is damaged or missing is made anew."""
+    """`HASH.npy` for each recording and branch, `HASH.tflite` for each form of a net, after the hash of its content."""
+
+    def form(self, key: object, make: Callable[[], bytes]) -> bytes:
+        """Return the TFLite file that is kept under a key, anything that JSON can hold; make it where there is none."""
+        name = hashlib.sha256(msgspec.json.encode(key, order="deterministic")).hexdigest()
+        path = self.folder / f"{name}.tflite"
+        with contextlib.suppress(OSError):
+            kept = path.read_bytes()
+            if kept[:_DIGEST] == hashlib.sha256(kept[_DIGEST:]).digest():
+                return kept[_DIGEST:]
+        content = make()
+        write_atomically(path, hashlib.sha256(content).digest() + content)
+        return content
 
 
 class RememberedRows:
@@ -37,7 +52,7 @@ class RememberedRows:
     and net, and the horizon.
     """
 
-    def __init__(self, recipe: Recipe, networks: Mapping[str, bytes], memory: RowMemory, *, where: str) -> None:
+    def __init__(self, recipe: Recipe, networks: Mapping[str, bytes], memory: Memory, *, where: str) -> None:
         self._recipe, self._memory = recipe, memory
         names = list(recipe.used_branches)
         self._rows = {name: Rows(recipe.judging_only(name), networks, where=where) for name in names}
@@ -74,7 +89,7 @@ class RememberedRows:
         return np.stack([row_set[name].copy() for _, row_set in rows.process(samples)])
 
 
-def rows_of(recipe: Recipe, networks: Mapping[str, bytes], memory: RowMemory | None) -> Rows | RememberedRows:
+def rows_of(recipe: Recipe, networks: Mapping[str, bytes], memory: Memory | None) -> Rows | RememberedRows:
     """Return what turns recordings into rows, with a memory where there is one and something to keep in it."""
     if memory and recipe.pretrained_branches:
         return RememberedRows(recipe, networks, memory, where=recipe.name)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,12 +21,14 @@ from edge_asd.features import build_front_end
 from edge_asd.files import read_limited
 from edge_asd.pipeline import Rows, patch_shape
 from edge_asd.recipe.graph import Branch, Recipe
-from edge_asd.recipe.models import RANDOM, Net, TfliteFile
+from edge_asd.recipe.models import RANDOM, Net, Quantization, TfliteFile
+from edge_asd.version import __version__
 from edge_asd_export.conversion import convert
 from edge_asd_export.cost import Cost, Ledger, patches_per_second
 from edge_asd_export.graph import count_macs, require_builtin
 from edge_asd_export.labels import Labelled
 from edge_asd_export.material import Stretch, gather_labelled
+from edge_asd_export.memory import Memory
 from edge_asd_export.nets import NETS, Patches, build_net, build_untrained, check_patches
 from edge_asd_export.progress import Reporter
 from edge_asd_export.quantization.fidelity import Variant, measure
@@ -42,7 +47,14 @@ GivenWeights = Mapping[str, Path]
 
 
 def store_pretrained(
-    recipe: Recipe, labelled: Labelled, given: GivenWeights, *, ledger: Ledger, seed: int, reporter: Reporter
+    recipe: Recipe,
+    labelled: Labelled,
+    given: GivenWeights,
+    *,
+    ledger: Ledger,
+    seed: int,
+    reporter: Reporter,
+    memory: Memory | None = None,
 ) -> Selected:
     """Find, build, load and store the pretrained nets of a recipe.
 
@@ -61,6 +73,8 @@ def store_pretrained(
         Seed of all that is random.
     reporter
         Shows how far it is.
+    memory
+        Where forms and rows are kept, and found again; nowhere where left out.
 
     Raises
     ------
@@ -85,7 +99,7 @@ def store_pretrained(
             stored = _take_file(recipe, name, branch.model, files[name], ledger)
         elif isinstance(branch.model, Net):
             file = files.get(name)
-            stored = _store_net(selected.recipe, name, branch.model, file, labelled, ledger, seed, reporter)
+            stored = _store_net(selected.recipe, name, branch.model, file, labelled, ledger, seed, reporter, memory)
         selected = stored.joined(selected)
     return selected
 
@@ -110,25 +124,51 @@ def _store_net(
     ledger: Ledger,
     seed: int,
     reporter: Reporter,
+    memory: Memory | None,
 ) -> Selected:
     patches, where = _patches(recipe, recipe.branches[name]), f"branches.{name}"
     weights = None if file is None else read_weights(file)
-    if weights is None:
-        net = build_untrained(model, patches, where, seed=seed)
-    else:
-        net = build_net(model, patches, weights, where)
     samples = representative_patches(recipe, name, labelled.training)
+
+    @functools.cache
+    def built() -> Any:
+        if weights is None:
+            return build_untrained(model, patches, where, seed=seed)
+        return build_net(model, patches, weights, where)
+
+    def stored(quantization: Quantization) -> bytes:
+        def make() -> bytes:
+            return convert(built(), quantization, samples)
+
+        if memory is None:
+            return make()
+        origin = weights.sha256 if weights else f"random {seed}"
+        return memory.form([*_form_key(model, patches, quantization, samples), origin], make)
+
     form, record, refused = store_best(
         recipe,
         name,
         model,
-        lambda quantization: convert(net, quantization, samples),
-        lambda reference: _Comparison(recipe, name, reference, labelled, seed, reporter),
+        stored,
+        lambda reference: _Comparison(recipe, name, reference, labelled, seed, reporter, memory),
         ledger,
     )
     record = msgspec.structs.replace(record, weights_sha256=weights.sha256 if weights else "")
     recipe = recipe.quantized(form.quantization, name)
     return Selected(recipe, {f"branches/{name}": form.content}, {name: record}, refused)
+
+
+def _form_key(model: Net, patches: Patches, quantization: Quantization, samples: NDArray[np.float32]) -> list[object]:
+    """Return all that a form depends on, but for the weights: the ranges of 8-bit numbers come from the samples."""
+    ranges = hashlib.sha256(samples.tobytes()).hexdigest() if quantization == "int8" else ""
+    return [__version__, _converter_version(), model.name, model.embedding, patches, quantization, ranges]
+
+
+def _converter_version() -> str:
+    for name in ("tensorflow-cpu", "tensorflow"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    return ""
 
 
 class _Comparison:
@@ -138,9 +178,16 @@ class _Comparison:
     """
 
     def __init__(
-        self, recipe: Recipe, branch: str, reference: bytes, labelled: Labelled, seed: int, reporter: Reporter
+        self,
+        recipe: Recipe,
+        branch: str,
+        reference: bytes,
+        labelled: Labelled,
+        seed: int,
+        reporter: Reporter,
+        memory: Memory | None,
     ) -> None:
-        self._recipe, self._branch = recipe.judging_only(branch), branch
+        self._recipe, self._branch, self._memory = recipe.judging_only(branch), branch, memory
         self._labelled, self._seed, self._reporter = labelled, seed, reporter
         self._float32 = reference
 
@@ -165,7 +212,9 @@ class _Comparison:
         networks = {f"branches/{self._branch}": content}
         groups = self._labelled.training, self._labelled.normal, self._labelled.anomalous
         return [
-            spread(gather_labelled(spread(paths), self._recipe, self._reporter, networks=networks)) if paths else []
+            spread(gather_labelled(spread(paths), self._recipe, self._reporter, networks=networks, memory=self._memory))
+            if paths
+            else []
             for paths in groups
         ]
 

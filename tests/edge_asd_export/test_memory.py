@@ -13,7 +13,7 @@ from edge_asd.pipeline import Rows
 from edge_asd.recipe.graph import Recipe
 from edge_asd_export import memory as memory_module
 from edge_asd_export.conversion import convert
-from edge_asd_export.memory import RememberedRows, RowMemory, rows_of
+from edge_asd_export.memory import Memory, RememberedRows, rows_of
 from edge_asd_export.training.keras_session import import_keras
 from tests.handmade import hum
 
@@ -59,16 +59,16 @@ def test_a_memory_changes_nothing_and_spares_the_net(
     samples = hum(3.2, 0)
     expected = all_rows(Rows(RECIPE, networks, where=""), samples)
     assert len(expected) == 3
-    remembered = rows_of(RECIPE, networks, RowMemory(tmp_path))
+    remembered = rows_of(RECIPE, networks, Memory(tmp_path))
     assert all_rows(remembered, samples) == expected
     (kept,) = tmp_path.iterdir()
     monkeypatch.setattr(memory_module, "_write", lambda *_: pytest.fail("computed again"))
-    assert all_rows(rows_of(RECIPE, networks, RowMemory(tmp_path)), samples) == expected
+    assert all_rows(rows_of(RECIPE, networks, Memory(tmp_path)), samples) == expected
     assert kept.stat().st_size < 10_000
 
 
 def test_another_recording_net_or_horizon_is_computed_anew(networks: dict[str, bytes], tmp_path: Path) -> None:
-    memory = RowMemory(tmp_path)
+    memory = Memory(tmp_path)
     longer = parse(TEXT.replace("seconds: 2,", "seconds: 2.5,"), Recipe, where="")
     given = [(RECIPE, networks, 0), (RECIPE, networks, 1), (RECIPE, network(1), 0), (longer, networks, 0)]
     for count, (recipe, nets, seed) in enumerate(given, 1):
@@ -80,7 +80,7 @@ def test_another_recording_net_or_horizon_is_computed_anew(networks: dict[str, b
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY broken", b"half"])
 def test_a_damaged_file_is_made_anew(networks: dict[str, bytes], tmp_path: Path, content: bytes) -> None:
     samples = hum(2.5, 0)
-    rows = rows_of(RECIPE, networks, RowMemory(tmp_path))
+    rows = rows_of(RECIPE, networks, Memory(tmp_path))
     expected = all_rows(rows, samples)
     (kept,) = tmp_path.iterdir()
     whole = kept.read_bytes()
@@ -90,5 +90,18 @@ def test_a_damaged_file_is_made_anew(networks: dict[str, bytes], tmp_path: Path,
 
 
 def test_what_is_shorter_than_the_horizon_has_no_rows(networks: dict[str, bytes], tmp_path: Path) -> None:
-    assert all_rows(rows_of(RECIPE, networks, RowMemory(tmp_path)), hum(1, 0)) == []
+    assert all_rows(rows_of(RECIPE, networks, Memory(tmp_path)), hum(1, 0)) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_net_is_converted_once_for_each_form_and_again_where_the_file_is_damaged(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def form(key: object, content: bytes) -> bytes:
+        return Memory(tmp_path).form(key, lambda: made.append(repr(key)) or content)  # type: ignore[func-returns-value]
+
+    assert [form(["net", 1], b"one"), form(["net", 1], b"other"), form(["net", 2], b"two")] == [b"one", b"one", b"two"]
+    assert made == ["['net', 1]", "['net', 2]"]
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+    assert form(["net", 1], b"again") == form(["net", 1], b"never") == b"again"

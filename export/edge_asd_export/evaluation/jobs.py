@@ -34,7 +34,7 @@ from edge_asd_export.evaluation.inspection import Heard
 from edge_asd_export.evaluation.judging import DeviceJudge, Reference
 from edge_asd_export.exporter import Exported, export
 from edge_asd_export.labels import Label
-from edge_asd_export.memory import RowMemory
+from edge_asd_export.memory import Memory
 
 FIELD_RULE = Threshold(rule="gamma", false_alarm_probability=0.1)
 """The threshold of the field's decision files: the 90th percentile of a gamma distribution of normal scores."""
@@ -55,8 +55,8 @@ class Job(NamedTuple):
     """Files of pretrained weights, as `export` takes them."""
     board: Board | None
     """Board that the bundle is for, which has a say in how nets are stored."""
-    memory: RowMemory
-    """Where rows of pretrained nets are kept."""
+    memory: Memory
+    """Where forms and rows of pretrained nets are kept."""
     key: str
     """Hash of all that the result depends on."""
 

@@ -19,7 +19,7 @@ from edge_asd_export.crossfit import part_scores
 from edge_asd_export.fit import Fitted, fit
 from edge_asd_export.labels import Labelled
 from edge_asd_export.material import Stretch, gather
-from edge_asd_export.memory import RowMemory, rows_of
+from edge_asd_export.memory import Memory, rows_of
 from edge_asd_export.pretrained import GivenWeights, store_pretrained
 from edge_asd_export.progress import SILENT, Advance
 
@@ -34,7 +34,7 @@ class DeviceJudge:
     data set's recordings say of which section they are, and a bundle that tells sections apart is told.
     """
 
-    def __init__(self, bundle: Bundle, memory: RowMemory, section: str = "") -> None:
+    def __init__(self, bundle: Bundle, memory: Memory, section: str = "") -> None:
         self._recipe = recipe = judging(bundle.recipe, section)
         self._rows = rows_of(recipe, bundle.networks, memory)
         self._judge = Judge(recipe, bundle.arrays, where=bundle.where)
@@ -61,7 +61,7 @@ class Reference:
     """
 
     def __init__(
-        self, bundle: Bundle, train: Sequence[Path], *, weights: GivenWeights, seed: int, memory: RowMemory
+        self, bundle: Bundle, train: Sequence[Path], *, weights: GivenWeights, seed: int, memory: Memory
     ) -> None:
         self._recipe, self._memory = bundle.recipe.quantized("float32"), memory
         self._fitted = Fitted(bundle.networks, bundle.arrays)
@@ -77,12 +77,10 @@ class Reference:
         return scores
 
 
-def _fit_in_float32(
-    recipe: Recipe, train: Sequence[Path], weights: GivenWeights, seed: int, memory: RowMemory
-) -> Fitted:
+def _fit_in_float32(recipe: Recipe, train: Sequence[Path], weights: GivenWeights, seed: int, memory: Memory) -> Fitted:
     labelled = Labelled(list(train), [], [])
     pretrained = store_pretrained(
-        recipe, labelled, weights, ledger=Ledger(None, SILENT.say), seed=seed, reporter=SILENT
+        recipe, labelled, weights, ledger=Ledger(None, SILENT.say), seed=seed, reporter=SILENT, memory=memory
     )
     stretches = gather(train, recipe, networks=pretrained.networks, memory=memory).stretches
     fitted = fit(recipe, stretches, seed=seed, advance=Advance(None, None))
@@ -90,7 +88,7 @@ def _fit_in_float32(
 
 
 def _part_scores(
-    recipe: Recipe, fitted: Fitted, paths: Sequence[Path], memory: RowMemory
+    recipe: Recipe, fitted: Fitted, paths: Sequence[Path], memory: Memory
 ) -> Iterator[tuple[Path, dict[str, float]]]:
     for start in range(0, len(paths), _AT_ONCE):
         stretches = list(_stretches(recipe, fitted, paths[start : start + _AT_ONCE], memory))
@@ -98,7 +96,7 @@ def _part_scores(
             yield stretch.recording, values
 
 
-def _stretches(recipe: Recipe, fitted: Fitted, paths: Sequence[Path], memory: RowMemory) -> Iterator[Stretch]:
+def _stretches(recipe: Recipe, fitted: Fitted, paths: Sequence[Path], memory: Memory) -> Iterator[Stretch]:
     """Cut recordings into the horizons that the device decides on, each still without what trained nets make of it."""
     untrained = recipe.without_models(except_for=recipe.pretrained_branches)
     rows = rows_of(untrained, fitted.networks, memory)

@@ -19,7 +19,7 @@ from edge_asd_export.evaluation.datasets import Clip, DataSet, LeftOut, UnitName
 from edge_asd_export.evaluation.inspection import Heard, listen, screen, too_short
 from edge_asd_export.evaluation.jobs import Job, UnitResult, find_results, job_key, run
 from edge_asd_export.evaluation.protocols import Divided, Protocol, lacks
-from edge_asd_export.memory import RowMemory
+from edge_asd_export.memory import Memory
 from edge_asd_export.nets import NETS
 from edge_asd_export.progress import Reporter
 
@@ -156,7 +156,7 @@ def _job(
     train = [clip for each in divided.values() for clip in each.train]
     tests = {unit: each.test for unit, each in divided.items()}
     key = job_key(recipe, seed, train, tests, heard, hashes, request.board)
-    memory = RowMemory(request.output.absolute() / "embeddings")
+    memory = Memory(request.output.absolute() / "embeddings")
     tests = {unit: _absolute(clips) for unit, clips in tests.items()}
     return Job(tests, recipe, seed, request.root.absolute(), _absolute(train), files, request.board, memory, key)
 
