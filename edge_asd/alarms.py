@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.arrays import ArrayReader
+from edge_asd.arrays import ArrayReader, median
 from edge_asd.bundle import Bundle, arrays_under
 from edge_asd.decision import Decider, Moment
 from edge_asd.firmware import Decision
@@ -187,8 +187,7 @@ def _spread(excesses: NDArray[np.float64], scores: NDArray[np.float64], recipe: 
     Calibrated tails promise 1 / ln 10, a tenth of the probability for each unit of the joint score; scores that are not
     joined so are taken for exponential beyond their median. So a threshold on little sound is strict.
     """
-    median = float(np.median(scores))
-    assumed = float(np.mean(np.maximum(scores - median, 0.0))) * 2.0
+    assumed = float(np.mean(np.maximum(scores - median(scores), 0.0))) * 2.0
     if recipe.join == "tail":
         assumed = max(assumed, 1.0 / math.log(10.0))
     missing = max(0, _PEAKS - len(excesses))

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.arrays import ArrayReader
+from edge_asd.arrays import ArrayReader, median
 from edge_asd.features.mel import hz_to_mel, mel_to_hz
 from edge_asd.features.presets import resolve
 from edge_asd.recipe.front_ends import LogMel, LogSpectrogram
@@ -206,7 +206,7 @@ def measure(rows: NDArray[np.floating], bands: int, slices: int) -> Spectrum:
 
 def standardized(values: Floats, mean: Floats, std: Floats) -> Floats:
     """Return values, shape (…, b), in standard deviations from the mean; tiny deviations count as larger."""
-    least = max(_LEAST_SPREAD * float(np.median(std)), 1e-9)
+    least = max(_LEAST_SPREAD * median(std), 1e-9)
     return np.asarray((values - mean) / np.maximum(std, least), np.float64)
 
 

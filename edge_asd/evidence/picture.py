@@ -49,7 +49,9 @@ def _shades(samples: NDArray[np.int16]) -> NDArray[np.float64]:
     sound = np.pad(samples.astype(np.float32) / 32768, (0, max(0, _FRAME - len(samples))))
     starts = np.linspace(0, len(sound) - _FRAME, min(WIDTH, 1 + 2 * (len(sound) - _FRAME) // _FRAME)).astype(int)
     window = np.hanning(_FRAME).astype(np.float32)
-    power = np.stack([np.abs(np.fft.rfft(sound[start : start + _FRAME] * window)) ** 2 for start in starts], axis=1)
-    pixels = power[: 2 * HEIGHT].reshape(HEIGHT, 2, -1).mean(axis=1)
+    pixels = np.empty((HEIGHT, len(starts)))
+    for column, start in enumerate(starts):
+        power = np.abs(np.fft.rfft(sound[start : start + _FRAME] * window)[: 2 * HEIGHT]) ** 2
+        pixels[:, column] = power.reshape(HEIGHT, 2).mean(axis=1)
     decibels = 10 * np.log10(np.maximum(pixels, _LEAST_POWER))
     return np.asarray(np.clip(1 + (decibels - decibels.max()) / TOP_DB, 0, 1), np.float64)

@@ -93,6 +93,7 @@ def record(library: Any, request: Request, descriptor: int) -> None:
 
     found = find_microphone(request.name, portaudio.list_microphones(library))
     opened = _form(library, found, request)
+    portaudio.unload_plugins()
     try:
         stream = library.RawInputStream(
             device=found.number,

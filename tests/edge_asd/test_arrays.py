@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_asd.arrays import ArrayReader
+from edge_asd.arrays import ArrayReader, median
 from edge_asd.errors import InputError
 
 
@@ -69,3 +69,9 @@ def test_missing_left_over_and_inner_arrays_are_named() -> None:
     assert outer.under("a_").floats("b", 1) == 1.0
     outer.floats("c", 1)
     outer.finish()
+
+
+@pytest.mark.parametrize("shape", [1, 2, 7, 8, (3, 4)])
+def test_the_median_is_numpy_s_own(shape: Any) -> None:
+    values = np.random.default_rng(0).standard_normal(shape)
+    assert median(values) == np.median(values)
