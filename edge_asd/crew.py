@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from typing import NamedTuple
 
-from edge_asd.capture import Feeds
+from edge_asd.capture import Feeds, Microphone
+from edge_asd.errors import EdgeAsdError
 from edge_asd.evidence import ClipStore, Recorder
 from edge_asd.firmware import Evidence
 from edge_asd.judgement import Audience
@@ -12,7 +15,21 @@ from edge_asd.listener import Listener
 from edge_asd.plan import Plan, Post
 from edge_asd.publish import EvidenceHealth, SourceHealth, State
 
+_log = logging.getLogger(__name__)
+
+AGAIN_S = 60.0
+"""Seconds after which a microphone whose listener has failed is listened to by another."""
 _JOIN_S = 5.0
+
+
+class Shift(NamedTuple):
+    """Who is to listen for a plan."""
+
+    plan: Plan
+    kept: dict[str, Listener]
+    """Those who do so already, by the name of their source."""
+    fresh: dict[str, Listener]
+    """Those who are to begin."""
 
 
 class Crew:
@@ -30,28 +47,60 @@ class Crew:
         self._audience = audience
         self._evidence = evidence
         self._store = ClipStore(evidence)
-        self._posted: dict[str, tuple[Post, Listener]] = {}
+        self._posts: dict[str, Post] = {}
+        self._failed_at: dict[str, float] = {}
         self._feeds = Feeds()
+        self.listeners: dict[str, Listener] = {}
+        """The listeners, by the name of their source; replaced, never changed."""
 
-    @property
-    def listeners(self) -> dict[str, Listener]:
-        """The listeners, by the name of their source."""
-        return {name: listener for name, (_, listener) in self._posted.items()}
+    def prepare(self, plan: Plan) -> Shift:
+        """Return who is to listen as a plan has it: who does so already goes on. Nobody begins, or ends, by that.
 
-    def follow(self, plan: Plan) -> None:
-        """Listen as a plan has it: who does so already goes on."""
+        Raises
+        ------
+        InputError
+            When a source cannot be listened to so.
+        """
         kept = {
-            name: (post, listener)
-            for name, (post, listener) in self._posted.items()
-            if name in plan.posts and listener.is_alive() and post.is_same_as(plan.posts[name])
+            name: listener
+            for name, listener in self.listeners.items()
+            if name in plan.posts and listener.is_alive() and self._posts[name].is_same_as(plan.posts[name])
         }
-        _relieve([listener for name, (_, listener) in self._posted.items() if name not in kept])
-        self._feeds.expect(plan.needs)
-        self._posted = {name: kept.get(name) or self._post(post) for name, post in plan.posts.items()}
+        fresh = {name: self._listener(post) for name, post in plan.posts.items() if name not in kept}
+        return Shift(plan, kept, fresh)
+
+    def change(self, shift: Shift) -> None:
+        """Have those listen who were prepared."""
+        _relieve([listener for name, listener in self.listeners.items() if name not in shift.kept])
+        self._feeds.expect(shift.plan.needs)
+        self._posts = shift.plan.posts
+        self._failed_at = {}
+        self.listeners = {name: shift.kept.get(name) or shift.fresh[name] for name in self._posts}
+        for listener in shift.fresh.values():
+            listener.start()
 
     def leave(self) -> None:
         """Cease to listen."""
-        _relieve([listener for _, listener in self._posted.values()])
+        _relieve(list(self.listeners.values()))
+        self._store.close()
+
+    def replace_failed(self, now: float) -> None:
+        """Listen anew to microphones whose listener failed a while before this moment of the monotonic clock."""
+        for name in self.failed():
+            failed_at = self._failed_at.setdefault(name, now)
+            if isinstance(self._posts[name].address, Microphone) and now - failed_at >= AGAIN_S:
+                del self._failed_at[name]
+                self._replace(name)
+
+    def _replace(self, name: str) -> None:
+        try:
+            listener = self._listener(self._posts[name])
+        except EdgeAsdError as error:
+            _log.error("%s: cannot be listened to again: %s", name, error)
+            return
+        _log.warning("%s: listened to again, after its listener had failed", name)
+        self.listeners = {**self.listeners, name: listener}
+        listener.start()
 
     def evidence(self) -> EvidenceHealth:
         """Return how the keeping of clips fares."""
@@ -85,11 +134,11 @@ class Crew:
             return False
         return once or all(listener.failure for listener in listeners)
 
-    def _post(self, post: Post) -> tuple[Post, Listener]:
+    def _listener(self, post: Post) -> Listener:
         recorder = None
         if self._evidence.enabled:
             recorder = Recorder(post.source.name, post.bundle.recipe.sample_rate, self._evidence, self._store)
-        listener = Listener(
+        return Listener(
             post.source,
             post.address,
             post.bundle,
@@ -98,8 +147,6 @@ class Crew:
             feeds=self._feeds,
             recorder=recorder,
         )
-        listener.start()
-        return post, listener
 
 
 def _relieve(listeners: list[Listener]) -> None:

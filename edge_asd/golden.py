@@ -42,6 +42,12 @@ class Deviation(NamedTuple):
         return self.largest <= self.tolerance
 
 
+def without_samples(bundle: Bundle) -> Bundle:
+    """Return a bundle without its golden arrays: most of its memory, and nothing that judging needs."""
+    kept = {name: array for name, array in bundle.arrays.items() if not name.startswith("golden/")}
+    return bundle._replace(arrays=kept)
+
+
 def to_pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     """Return samples in [−1, 1) as 16-bit integers, the form they have in a bundle."""
     return np.asarray(np.clip(np.rint(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1), np.int16)

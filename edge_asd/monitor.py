@@ -60,12 +60,9 @@ def monitor(read: Callable[[], Firmware], where: Path, *, once: bool = False) ->
         When a bundle, a secret or a source cannot be used; nothing has been published then.
     """
     limit_allocator()
-    firmware = read()
-    configure_logs(firmware.log)
-    plan = make_plan(firmware, where)
     notifier = Notifier(os.environ)
-    with _signals() as asked, Daemon(plan, read) as daemon:
-        notifier.tell("READY=1", f"STATUS=listening to {len(plan.posts)} source(s)")
+    with _signals() as asked, Daemon(read, where) as daemon:
+        notifier.tell("READY=1", f"STATUS=listening to {len(daemon.crew.listeners)} source(s)")
         while not asked.stop.is_set() and not daemon.crew.is_over(once=once):
             if asked.reload.is_set():
                 asked.reload.clear()
@@ -80,41 +77,55 @@ def monitor(read: Callable[[], Firmware], where: Path, *, once: bool = False) ->
 
 
 class Daemon:
-    """A plan that is carried out, from entering the context to leaving it.
+    """A configuration that is carried out, from entering the context to leaving it.
 
     Parameters
     ----------
-    plan
-        What to begin with.
     read
-        Reads the configuration anew.
+        Reads the configuration.
+    where
+        Its file.
+
+    Raises
+    ------
+    InputError, CheckFailedError
+        When it cannot be used; from entering as well.
     """
 
-    def __init__(self, plan: Plan, read: Callable[[], Firmware]) -> None:
-        self._plan, self._read = plan, read
+    def __init__(self, read: Callable[[], Firmware], where: Path) -> None:
+        self._read, self._where = read, where
         self._started = time.monotonic()
         self._lock = threading.Lock()
-        self._watch = FileWatch(plan.files)
+        self._watch = FileWatch([where])
+        firmware = read()
+        configure_logs(firmware.log)
+        self._plan = make_plan(firmware, where, self._watch.add)
+        self._watch.keep(self._plan.files)
         self._reloads = Reloads()
         self._due = self._started
-        self._publishing = ExitStack()
+        self._working = ExitStack()
         self._serving = ExitStack()
 
     def __enter__(self) -> Daemon:
-        self._open(self._plan)
+        self._begin(self._plan)
         self._serve(self._plan.firmware.web)
         return self
 
     def __exit__(self, *_exception: object) -> None:
         self._serving.close()
-        self.crew.leave()
-        self._publishing.close()
+        self._working.close()
 
     def look_around(self) -> None:
         """Publish the health where it is due, and read anew what has changed."""
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self._plan.firmware.health_interval_s
             self._publisher.health(self.health())
+        # While a plan is being changed there is nothing to replace.
+        if self._lock.acquire(blocking=False):
+            try:
+                self.crew.replace_failed(time.monotonic())
+            finally:
+                self._lock.release()
         if self._watch.has_changed():
             _log.info("the configuration or a bundle has changed")
             self.try_reload()
@@ -123,8 +134,9 @@ class Daemon:
         """Read configuration and bundles anew; where they cannot be used, the old ones go on."""
         try:
             self.reload()
-        except (EdgeAsdError, OSError) as error:
-            _log.error("not reloaded, the old configuration goes on: %s", error)
+        except Exception as error:  # noqa: BLE001 - a guard: whatever is wrong with the new, the old goes on
+            known = isinstance(error, (EdgeAsdError, OSError))
+            _log.error("not reloaded, the old configuration goes on: %s", error, exc_info=not known)
 
     def reload(self) -> Plan:
         """Read configuration and bundles anew and carry them out, wholly or not at all; any thread may call.
@@ -140,10 +152,13 @@ class Daemon:
             When they cannot be used; the old ones then go on.
         """
         with self._lock:
+            # What is replaced while it is read has changed, and is read once more.
+            watch = FileWatch(self._plan.files)
             try:
-                plan = make_plan(self._read(), self._plan.where)
+                plan = make_plan(self._read(), self._where, watch.add)
                 self._change(plan)
-            except (EdgeAsdError, OSError) as error:
+                watch.keep(plan.files)
+            except Exception as error:
                 self._reloads = Reloads(
                     done=self._reloads.done,
                     refused=self._reloads.refused + 1,
@@ -152,8 +167,8 @@ class Daemon:
                 )
                 raise
             finally:
+                self._watch = watch
                 self._due = time.monotonic()
-                self._watch.settle()
             self._reloads = Reloads(done=self._reloads.done + 1, refused=self._reloads.refused)
             _log.info("reloaded: %d source(s)", len(plan.posts))
             return plan
@@ -172,39 +187,34 @@ class Daemon:
             self.health(), self._publisher.statistics(), self.crew.states(), self.crew.stuck(), self.crew.failed()
         )
 
-    def _open(self, plan: Plan) -> None:
-        self._publisher: Publisher = self._publishing.enter_context(start_publisher(plan))
+    def _begin(self, plan: Plan) -> None:
+        publisher = start_publisher(plan)
+        crew = Crew(publisher, plan.firmware.evidence)
+        shift = crew.prepare(plan)
+        # One cannot talk to two brokers: nobody listens while the one is left for the other.
+        self._working.close()
+        self._publisher: Publisher = self._working.enter_context(publisher)
         # What happens before the first connection counts as history; a recording at full speed would be all of it.
-        self._publisher.wait_connected(_CONNECT_S)
-        self.crew = Crew(self._publisher, plan.firmware.evidence)
+        publisher.wait_connected(_CONNECT_S)
+        self.crew = crew
         """Everyone who listens."""
-        self.crew.follow(plan)
-        self._obey()
+        self._working.callback(crew.leave)
+        crew.change(shift)
+        skills = Skills(calibrate=self._told_to_calibrate, reload=self._told_to_reload, snapshot=self._snapshot)
+        publisher.obey(Control(lambda: self.crew, publisher, self.health, skills))
 
     def _change(self, plan: Plan) -> None:
-        before, after = self._plan.firmware, plan.firmware
-        if _telling(before) == _telling(after) and self._plan.password == plan.password:
-            self.crew.follow(plan)
+        web = self._plan.firmware.web
+        if _telling(self._plan) == _telling(plan):
+            self.crew.change(self.crew.prepare(plan))
             self._publisher.info(describe(plan))
         else:
-            # One cannot talk to two brokers: nobody listens while the one is left for the other.
-            next_publisher = start_publisher(plan)
-            self.crew.leave()
-            self._publishing.close()
-            self._publisher = self._publishing.enter_context(next_publisher)
-            self.crew = Crew(self._publisher, plan.firmware.evidence)
-            self.crew.follow(plan)
-            self._obey()
+            self._begin(plan)
         self._plan = plan
-        configure_logs(after.log)
-        self._watch = FileWatch(plan.files)
-        if before.web != after.web:
+        configure_logs(plan.firmware.log)
+        if web != plan.firmware.web:
             self._serving.close()
-            self._serve(after.web)
-
-    def _obey(self) -> None:
-        skills = Skills(calibrate=self._told_to_calibrate, reload=self._told_to_reload, snapshot=self._snapshot)
-        self._publisher.obey(Control(lambda: self.crew, self._publisher, self.health, skills))
+            self._serve(plan.firmware.web)
 
     def _told_to_calibrate(self, source: str, seconds: float | None) -> float:
         post = self._plan.posts[source]
@@ -227,8 +237,10 @@ class Daemon:
             self._serving.enter_context(WebServer(settings, self.page))
 
 
-def _telling(firmware: Firmware) -> tuple[object, ...]:
-    return firmware.device, firmware.mqtt, firmware.spool, firmware.evidence, firmware.state_interval_s
+def _telling(plan: Plan) -> tuple[object, ...]:
+    """Return what cannot be changed while the broker is talked to."""
+    asked = plan.firmware
+    return asked.device, asked.mqtt, asked.spool, asked.evidence, asked.state_interval_s, plan.credentials
 
 
 class _Asked(NamedTuple):

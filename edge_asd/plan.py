@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +13,7 @@ from edge_asd.audio import find_recordings
 from edge_asd.bundle import Bundle, read_bundle
 from edge_asd.capture import Files, Microphone, Need, SourceAddress, parse_source
 from edge_asd.configuration import read_secret, resolve_path
-from edge_asd.firmware import Firmware, Source
+from edge_asd.firmware import Firmware, Mqtt, Source
 from edge_asd.interpreter import DelegateLibrary, Engine
 
 
@@ -20,6 +23,7 @@ class Post(NamedTuple):
     source: Source
     address: SourceAddress
     bundle: Bundle
+    """Without what only its self-test needs."""
     engine: Engine
     """What computes the bundle's nets."""
     shared: frozenset[Need]
@@ -40,13 +44,16 @@ class Plan(NamedTuple):
     """File of the configuration."""
     password: str | None
     """For the broker."""
+    credentials: str
+    """Digest of the files of the password, the certificates and the key, which are renewed under their old names."""
     posts: dict[str, Post]
     """The sources by name."""
 
     @property
     def files(self) -> frozenset[Path]:
         """The files that a change of which is a change of the plan."""
-        return frozenset([self.where, *(Path(post.bundle.where) for post in self.posts.values())])
+        bundles = (Path(post.bundle.where) for post in self.posts.values())
+        return frozenset([self.where, *bundles, *_credentials(self.firmware.mqtt)])
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -54,8 +61,15 @@ class Plan(NamedTuple):
         return frozenset(need for post in self.posts.values() for need in post.shared)
 
 
-def make_plan(firmware: Firmware, where: Path) -> Plan:
+def make_plan(firmware: Firmware, where: Path, reading: Callable[[Path], None] = lambda _path: None) -> Plan:
     """Read and check all that a configuration names.
+
+    Parameters
+    ----------
+    firmware, where
+        The configuration, and its file.
+    reading
+        Called with each file before it is read.
 
     Raises
     ------
@@ -67,9 +81,9 @@ def make_plan(firmware: Firmware, where: Path) -> Plan:
         if isinstance(address, Files):
             find_recordings(address.path)
     engines = {source.name: _engine(firmware, where) for source in firmware.sources}
-    tested: set[str] = set()
+    loaded: dict[Path, Bundle] = {}
     bundles = {
-        source.name: _load(resolve_path(source.bundle, where), engines[source.name], tested)
+        source.name: _load(resolve_path(source.bundle, where), engines[source.name], loaded, reading)
         for source in firmware.sources
     }
     needs = [
@@ -81,18 +95,39 @@ def make_plan(firmware: Firmware, where: Path) -> Plan:
     for source in firmware.sources:
         address = addresses[source.name]
         shared = frozenset(need for need in needs if isinstance(address, Microphone) and need.name == address.name)
-        posts[source.name] = Post(source, address, bundles[source.name], engines[source.name], shared)
+        bundle = golden.without_samples(bundles[source.name])
+        posts[source.name] = Post(source, address, bundle, engines[source.name], shared)
+    for file in _credentials(firmware.mqtt):
+        reading(file)
     path = firmware.mqtt.password_file
-    return Plan(firmware, where, read_secret(resolve_path(path, where)) if path else None, posts)
+    password = read_secret(resolve_path(path, where)) if path else None
+    return Plan(firmware, where, password, _digest(firmware.mqtt), posts)
 
 
-def _load(path: Path, engine: Engine, tested: set[str]) -> Bundle:
-    bundle = read_bundle(path)
+def _load(path: Path, engine: Engine, loaded: dict[Path, Bundle], reading: Callable[[Path], None]) -> Bundle:
+    """Return a bundle that has passed its self-test; sources that are judged by one share its arrays."""
+    known = loaded.get(path)
+    if known is None:
+        reading(path)
+        loaded[path] = read_bundle(path)
     # The processor is the same for all; a delegate is given up, or not, for each source.
-    if bundle.sha256 not in tested or engine.delegate is not None:
-        golden.require(bundle, engine=engine)
-        tested.add(bundle.sha256)
-    return bundle
+    if known is None or engine.delegate is not None:
+        golden.require(loaded[path], engine=engine)
+    return loaded[path]
+
+
+def _credentials(mqtt: Mqtt) -> list[Path]:
+    tls = (mqtt.tls.ca_file, mqtt.tls.cert_file, mqtt.tls.key_file) if mqtt.tls else ()
+    return [Path(file) for file in (mqtt.password_file, *tls) if file is not None]
+
+
+def _digest(mqtt: Mqtt) -> str:
+    digest = hashlib.sha256()
+    for file in _credentials(mqtt):
+        # What cannot be read is told, in words, by whoever uses it.
+        with contextlib.suppress(OSError):
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _engine(firmware: Firmware, where: Path) -> Engine:

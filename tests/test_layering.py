@@ -74,7 +74,7 @@ LAYERS = {
     "web": "firmware metrics publish",
     "plan": "audio bundle capture configuration firmware golden interpreter",
     "listener": "bundle capture errors evidence explanation firmware interpreter judgement pipeline publish scoring",
-    "crew": "capture evidence firmware judgement listener plan publish",
+    "crew": "capture errors evidence firmware judgement listener plan publish",
     "report": "configuration crew interpreter plan publish version vitals",
     "control": "crew judgement publish",
     "recalibration": "alarms bundle errors firmware judgement",

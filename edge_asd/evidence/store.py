@@ -5,6 +5,7 @@ A clip is FOLDER/SOURCE/ID.flac, its picture beside it ID.png; ID is the anomaly
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import logging
@@ -32,6 +33,7 @@ from edge_asd.ulid import PATTERN
 _log = logging.getLogger(__name__)
 
 _MOST_WAITING = 8
+_CLOSE_S = 2.0
 _NAME = re.compile(PATTERN)
 
 
@@ -82,8 +84,8 @@ class ClipStore:
     def __init__(self, settings: Evidence, clock: Callable[[], float] = time.time) -> None:
         self._settings, self._clock = settings, clock
         self._folder = Path(settings.path or ".")
-        self._jobs: queue.Queue[_Job] = queue.Queue(_MOST_WAITING)
-        self._started = False
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(_MOST_WAITING)
+        self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._health = EvidenceHealth()
 
@@ -107,19 +109,25 @@ class ClipStore:
             self._lose(saving, f"{source}: the disk is too slow: {_MOST_WAITING} clips wait already")
         return saving
 
+    def close(self) -> None:
+        """Write what waits, for at most some seconds, and nothing more."""
+        if self._thread is not None:
+            with contextlib.suppress(queue.Full):
+                self._jobs.put_nowait(None)
+            self._thread.join(_CLOSE_S)
+
     def health(self) -> EvidenceHealth:
         """Return how the keeping fares."""
         return self._health
 
     def _start(self) -> None:
         with self._lock:
-            if not self._started:
-                self._started = True
-                threading.Thread(target=self._run, name="clips", daemon=True).start()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="clips", daemon=True)
+                self._thread.start()
 
     def _run(self) -> None:
-        while True:
-            job = self._jobs.get()
+        while (job := self._jobs.get()) is not None:
             try:
                 job.saving.settle(self._write(job))
             except (InputError, OSError) as error:

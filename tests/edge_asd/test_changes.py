@@ -75,11 +75,29 @@ def test_a_file_may_go_and_come_back(watched: Path, tmp_path: Path) -> None:
     assert told == [False, True, False, False, False, True, False, False]
 
 
-def test_what_was_settled_is_no_change(watched: Path) -> None:
+def told(watch: FileWatch, clock: Clock) -> int:
+    count = 0
+    for _ in range(5):
+        clock.now += 2
+        count += watch.has_changed()
+    return count
+
+
+def test_what_is_added_is_unchanged_as_it_is_then(watched: Path, tmp_path: Path) -> None:
     clock = Clock()
     watch = FileWatch([watched], clock=clock)
     watched.write_text("other")
-    watch.settle()
-    for _ in range(5):
-        clock.now += 2
-        assert not watch.has_changed()
+    watch.add(watched)
+    watch.add(tmp_path / "new")
+    assert told(watch, clock) == 0
+    (tmp_path / "new").touch()
+    assert told(watch, clock) == 1
+
+
+def test_what_changes_between_being_added_and_being_kept_has_changed(watched: Path, tmp_path: Path) -> None:
+    clock = Clock()
+    watch = FileWatch([watched, tmp_path / "gone"], clock=clock)
+    watched.write_text("other")
+    watch.keep([watched])
+    (tmp_path / "gone").touch()
+    assert told(watch, clock) == 1

@@ -16,9 +16,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
+from msgspec.structs import replace
 
+from edge_asd.bundle import read_bundle, write_bundle
+from tests.edge_asd.publish.certificates import Certificates, encrypted
 from tests.handmade import RATE, hum, write_handmade
 
 
@@ -55,10 +59,10 @@ class Device:
         self._heard: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
 
-    def write(self, *sources: str, device: str = "bench-1") -> None:
+    def write(self, *sources: str, device: str = "bench-1", mqtt: str = "host: 127.0.0.1") -> None:
         names = "".join(f"  - {{{source}}}\n" for source in sources)
         self.config.write_text(
-            f"device: {device}\nmqtt: {{host: 127.0.0.1, port: {self._broker_port}}}\n"
+            f"device: {device}\nmqtt: {{{mqtt}, port: {self._broker_port}}}\n"
             f"web: {{port: {self.web_port}}}\nlog: {{format: json}}\nhealth_interval_s: 1\nsources:\n{names}"
         )
 
@@ -202,6 +206,56 @@ def test_a_bundle_that_fails_its_self_test_is_refused_and_the_old_one_goes_on(de
         (device.site / "hum.easd").write_bytes(good)
         listener.wait_for(lambda m: m.topic.endswith("/health") and m.json()["reloads"]["last_error"] is None)
     assert windows(device, "hum") > before
+
+
+def test_what_cannot_be_listened_with_is_refused_before_anybody_ceases_to_listen(device: Device) -> None:
+    device.write(HUM)
+    device.start()
+    wait_for(lambda: windows(device, "hum") >= 2)
+    bundle = read_bundle(device.site / "hum.easd")
+    # The self-test asks nothing of these.
+    arrays = {**bundle.arrays, "joint/lengths": np.array([1])}
+    write_bundle(device.site / "other.easd", bundle.manifest, arrays, bundle.networks)
+    device.write(HUM.replace("hum.easd", "other.easd") + ", decision: {false_alarms_per_week: 1}")
+    wait_for(lambda: any("not reloaded" in line for line in device.log()))
+    before = windows(device, "hum")
+    wait_for(lambda: windows(device, "hum") >= before + 2)
+
+
+def test_a_bundle_that_is_replaced_while_it_is_tested_is_seen(device: Device, broker: Any) -> None:
+    bundle = read_bundle(device.site / "hum.easd")
+    manifest = replace(bundle.manifest, versions={"edge-asd": "1"})
+    newer = write_bundle(device.site / "newer.easd", manifest, bundle.arrays, bundle.networks)
+    device.write(HUM)
+    device.start(
+        "import os\n"
+        "from edge_asd import plan\n"
+        "require = plan.golden.require\n"
+        "def replace(bundle, **options):\n"
+        "    require(bundle, **options)\n"
+        f"    if os.path.exists('{device.site}/newer.easd'):\n"
+        f"        os.replace('{device.site}/newer.easd', '{device.site}/hum.easd')\n"
+        "plan.golden.require = replace"
+    )
+    with broker.listener() as listener:
+        listener.wait_for(lambda message: message.topic.endswith("/info") and newer.sha256 in message.payload)
+
+
+def test_certificates_that_are_renewed_under_their_old_names_are_shown(site: Path, make_broker: Any) -> None:
+    certificates = Certificates(site)
+    device = Device(site, encrypted(make_broker, certificates, "require_certificate true").port)
+    (site / "elsewhere").mkdir()
+    shutil.copy(Certificates(site / "elsewhere").path("device.crt"), site / "mine.crt")
+    shutil.copy(site / "elsewhere" / "device.key", site / "mine.key")
+    device.write(HUM, mqtt="host: localhost, tls: {ca_file: ca.pem, cert_file: mine.crt, key_file: mine.key}")
+    try:
+        device.start()
+        wait_for(lambda: any("attempt" in line for line in device.log()))
+        shutil.copy(certificates.path("device.crt"), site / "mine.crt")
+        shutil.copy(certificates.path("device.key"), site / "mine.key")
+        wait_for(lambda: any("connected to the broker" in line for line in device.log()))
+    finally:
+        device.close()
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,15 @@ def test_a_folder_that_cannot_be_made_loses_clips(tmp_path: Path) -> None:
     assert store.health().lost == 2
 
 
+def test_what_waits_is_written_before_the_store_is_closed(store: ClipStore) -> None:
+    before = set(threading.enumerate())
+    saving = [store.save("pump-3", new_id(), noise(1, seed), RATE) for seed in range(3)]
+    (thread,) = set(threading.enumerate()) - before
+    store.close()
+    assert all(each.result() for each in saving)
+    assert not thread.is_alive()
+
+
 def test_a_disk_that_hangs_holds_nobody_up(store: ClipStore, monkeypatch: pytest.MonkeyPatch) -> None:
     held = threading.Event()
     monkeypatch.setattr(store_module, "write_atomically", lambda *_: held.wait(30))
