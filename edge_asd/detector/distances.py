@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asd.detector.numerics import CHUNK
 from edge_asd.recipe.detectors import Metric
 
 _CLOSE = 1e-2
 """Share of |x|² + |p|² below which |x − p|² is taken from the differences: more than two digits would cancel."""
-_CHUNK = 1 << 17
-"""Numbers gathered at a time for that: 1 MiB."""
 
 
 class SquaredDistances:
@@ -57,7 +56,7 @@ class SquaredDistances:
         row_indices: NDArray[np.intp],
         point_indices: NDArray[np.intp],
     ) -> None:
-        step = max(1, _CHUNK // rows.shape[1])
+        step = max(1, CHUNK // rows.shape[1])
         for start in range(0, len(row_indices), step):
             row, point = row_indices[start : start + step], point_indices[start : start + step]
             differences = rows[row] - self._points[point]

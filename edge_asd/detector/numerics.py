@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FEW = 64
-_CHUNK = 1 << 20
-"""Numbers in a temporary array: 8 MiB, which the caches of a small board can still serve."""
+CHUNK = 1 << 17
+"""Numbers in a temporary array: 1 MiB, which the caches of a small board can still serve."""
 
 
 def log_sum_exp(terms: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -32,7 +32,7 @@ def in_chunks(
     function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
     """Apply `function` to rows, as many at a time as keep its temporary arrays small, and stack the results."""
-    if len(rows) * numbers_per_row <= _CHUNK:
+    if len(rows) * numbers_per_row <= CHUNK:
         return function(rows)
-    step = max(1, _CHUNK // numbers_per_row)
+    step = max(1, CHUNK // numbers_per_row)
     return np.concatenate([function(rows[start : start + step]) for start in range(0, len(rows), step)])

@@ -2,12 +2,17 @@
 
 The square expands into matrix products, which is many times faster than taking every difference, but cancels where the
 means lie many standard deviations from one another: products of size (μ σ⁻¹)² must leave a difference of size 1. So the
-rows are first centred on the middle of the means, and the expansion is used only for components that are near enough to
-lose no more than about 1e-12; for the others (as a component that stands on one row) every difference is taken.
+rows are first centred on the median of the means, and the expansion is used only for components that are near enough to
+lose next to nothing; for the others (as a component that stands on one row) every difference is taken.
+
+A full covariance has nothing to gain from expanding the square, only from one large product in place of one for each
+component: (x − c) F_k − (μ_k − c) F_k with all F_k side by side. The factors are triangular (Cholesky's), so their
+columns are taken in strips, and of each strip only the rows that are not 0: half of the work.
 """
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Protocol
 
 import numpy as np
@@ -17,8 +22,15 @@ from edge_asd.detector.numerics import in_chunks
 
 _SAFE = 2e3
 """Largest Σ ((μ − c) / σ)² that may cancel: it costs about 5e-13 of a score, in nats or relative."""
-_SAFE_SHIFT = 300.0
+_SAFE_SHIFT = 3e3
 """Largest Σ |μ − c| |F| that may cancel in (x − c) F: it costs as much."""
+_STRIP = 32
+"""Columns of a strip: fewer would leave out more zeros, but make products too narrow to be fast."""
+_STRIP_SIZE = 1 << 15
+"""Numbers of all factors together in one strip below which a call costs more than the zeros that it leaves out."""
+_SIDE_BY_SIDE = 1 << 19
+"""Most numbers in factors that are laid side by side, which takes time and a copy: larger ones make products that are
+fast as they are."""
 
 
 class GaussianTerms(Protocol):
@@ -42,7 +54,7 @@ def diagonal_terms(
     offsets
         What does not depend on the row, shape (k,).
     """
-    centre = means.mean(axis=0)
+    centre = np.median(means, axis=0)
     safe = np.sum(((means - centre) * factors) ** 2, axis=1) <= _SAFE
     expanded = _ExpandedDiagonal(means[safe], factors[safe], offsets[safe], centre)
     direct = _DirectDiagonal(means[~safe], factors[~safe], offsets[~safe])
@@ -53,7 +65,7 @@ def diagonal_terms(
 
 def tied_terms(means: NDArray[np.float64], factor: NDArray[np.float64], offsets: NDArray[np.float64]) -> GaussianTerms:
     """Terms of Gaussians that share a covariance Σ; `factor` is F, shape (d, d), with F Fᵀ = Σ⁻¹."""
-    centre = means.mean(axis=0)
+    centre = np.median(means, axis=0)
     if np.max(np.abs(means - centre) @ np.abs(factor)) <= _SAFE_SHIFT:
         return _Whitened(centre, factor, diagonal_terms((means - centre) @ factor, np.ones_like(means), offsets))
     return _DirectMatrix(means, factor[None], offsets)
@@ -61,7 +73,24 @@ def tied_terms(means: NDArray[np.float64], factor: NDArray[np.float64], offsets:
 
 def full_terms(means: NDArray[np.float64], factors: NDArray[np.float64], offsets: NDArray[np.float64]) -> GaussianTerms:
     """Terms of Gaussians with a covariance Σ_k each; `factors` are F_k, shape (k, d, d), with F_k F_kᵀ = Σ_k⁻¹."""
-    return _DirectMatrix(means, factors, offsets)
+    if factors.size > _SIDE_BY_SIDE:
+        return _DirectMatrix(means, factors, offsets)
+    centre = np.median(means, axis=0)
+    cancelling = np.matmul(np.abs(means - centre)[:, None, :], np.abs(factors))
+    safe = np.max(cancelling, axis=(1, 2)) <= _SAFE_SHIFT
+    if not safe.any():
+        return _DirectMatrix(means, factors, offsets)
+    near = _SideBySide(means[safe], factors[safe], offsets[safe], centre)
+    return near if safe.all() else _Mixed(safe, near, _DirectMatrix(means[~safe], factors[~safe], offsets[~safe]))
+
+
+def _strips(factors: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Cut the columns of factors, shape (k, d, d), into strips that hold nothing below their own diagonal blocks."""
+    size = factors.shape[1]
+    width = max(_STRIP, -(-_STRIP_SIZE // (len(factors) * size)))
+    strips = [(start, min(start + width, size)) for start in range(0, size, width)]
+    triangular = not any(factors[:, stop:, start:stop].any() for start, stop in strips)
+    return strips if triangular else [(0, size)]
 
 
 class _ExpandedDiagonal:
@@ -138,19 +167,63 @@ class _DirectDiagonal:
         return terms
 
 
+class _SideBySide:
+    """With y = x − c and ν = μ − c: every y F_k − ν F_k in one product for each strip, [1 y] [−ν F_k; F_k]."""
+
+    def __init__(
+        self,
+        means: NDArray[np.float64],
+        factors: NDArray[np.float64],
+        offsets: NDArray[np.float64],
+        centre: NDArray[np.float64],
+    ) -> None:
+        self._centre = centre
+        self._offsets = offsets
+        shifts = np.matmul((centre - means)[:, None, :], factors)
+        self._strips = [
+            _beside(np.concatenate([shifts[:, :, start:stop], factors[:, :stop, start:stop]], axis=1))
+            for start, stop in _strips(factors)
+        ]
+        self._widest = max(strip.shape[1] for strip in self._strips)
+
+    def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return in_chunks(rows, self._widest, self._of_chunk)
+
+    def _of_chunk(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        lifted = np.empty((len(rows), 1 + len(self._centre)))
+        lifted[:, 0] = 1.0
+        np.subtract(rows, self._centre, out=lifted[:, 1:])
+        terms = reduce(np.add, (self._squares(lifted[:, : len(strip)] @ strip) for strip in self._strips))
+        terms *= -0.5
+        terms += self._offsets
+        return terms
+
+    def _squares(self, whitened: NDArray[np.float64]) -> NDArray[np.float64]:
+        by_component = whitened.reshape(len(whitened), len(self._offsets), -1)
+        return np.asarray(np.einsum("nkd,nkd->nk", by_component, by_component))
+
+
+def _beside(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lay matrices, shape (k, r, c), side by side: shape (r, k · c)."""
+    return np.ascontiguousarray(matrices.transpose(1, 0, 2)).reshape(matrices.shape[1], -1)
+
+
 class _DirectMatrix:
-    """Every difference, then its matrix product: as fast as the expansion, whose products have the same size."""
+    """Every difference, then its matrix product, component by component."""
 
     def __init__(self, means: NDArray[np.float64], factors: NDArray[np.float64], offsets: NDArray[np.float64]) -> None:
         self._means = means[:, None, :]
-        self._factors = factors
+        self._strips = [(start, stop, factors[:, :stop, start:stop]) for start, stop in _strips(factors)]
         self._offsets = offsets
 
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return in_chunks(rows, self._means.size, self._of_chunk)
 
     def _of_chunk(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        whitened = np.matmul(rows - self._means, self._factors)
+        differences = rows - self._means
+        whitened = np.empty_like(differences)
+        for start, stop, factors in self._strips:
+            np.matmul(differences[:, :, :stop], factors, out=whitened[:, :, start:stop])
         terms: NDArray[np.float64] = np.einsum("knd,knd->nk", whitened, whitened)
         terms *= -0.5
         terms += self._offsets

@@ -1,8 +1,9 @@
 """Races every detector against scikit-learn's, interleaved in one process: `python -m tests.benchmarks.detectors`.
 
 The ratio is scikit-learn's time over this package's: above 1 is faster here. Times differ between machines and moments,
-ratios hardly; each is taken over pairs that ran one after the other, in alternating order. The last column is what
-it takes to make the detector of its arrays and to score a first row.
+ratios hardly; each is taken over pairs that ran one after the other, in alternating order. Times are the processor's,
+with one thread on either side, so that other work on the machine has little part in them. The last column is what it
+takes to make the detector of its arrays and to score a first row.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.neighbors import KernelDensity, NearestNeighbors
 from sklearn.svm import OneClassSVM
+from threadpoolctl import threadpool_limits
 
 from edge_asd.detector import build_detector
 from edge_asd.recipe.detectors import (
@@ -112,7 +114,7 @@ def main() -> None:
     parser.add_argument("--features", type=int, default=64, help="features of a row")
     parser.add_argument("--normal", type=int, default=1000, help="normal rows to fit to")
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 20], help="rows to score at once")
-    parser.add_argument("--rounds", type=int, default=15, help="pairs of measurements")
+    parser.add_argument("--rounds", type=int, default=31, help="pairs of measurements")
     parser.add_argument("--only", default="", help="races whose name contains this")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -122,10 +124,10 @@ def main() -> None:
     print(f"{'detector':28}{head}{'build + first':>16}")
     for race in races():
         if options.only in race.name:
-            results, starts = run(race, normal, options.rows, options.rounds)
-            print(
-                f"{race.name:28}{''.join(map(_cells, results.values()))}{1e3 * np.median(starts):>13.2f} ms", flush=True
-            )
+            with threadpool_limits(1):
+                results, starts = run(race, normal, options.rows, options.rounds)
+            cells = "".join(map(_cells, results.values()))
+            print(f"{race.name:28}{cells}{1e3 * np.median(starts):>13.2f} ms", flush=True)
 
 
 def _cells(result: Result) -> str:
@@ -143,10 +145,10 @@ def _race(theirs: Score, ours: Score, rows: Rows, rounds: int) -> Result:
 
 
 def _time(call: Callable[[], object], calls: int) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(calls):
         call()
-    return (time.perf_counter() - start) / calls
+    return (time.process_time() - start) / calls
 
 
 def _check(race: Race, theirs: Rows, ours: Rows) -> None:
