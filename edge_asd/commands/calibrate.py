@@ -6,14 +6,13 @@ import argparse
 from itertools import chain
 from pathlib import Path
 
-import msgspec
-
 from edge_asd import golden
 from edge_asd.audio import find_recordings
 from edge_asd.bundle import read_bundle
 from edge_asd.errors import InputError
 from edge_asd.interpreter import Engine
 from edge_asd.site import SiteReport, calibrate_on_site, listen
+from edge_asd.text import to_json
 
 EXAMPLE = """\
   edge-asd calibrate pump.easd normal/ -o pump-hall-7.easd
@@ -53,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         bundle, heard, arguments.output, adapting=arguments.adapt, per_week=arguments.false_alarms_per_week
     )
     if arguments.format == "json":
-        print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+        print(to_json(report, indent=2).decode())
     else:
         _print(report, arguments.output)
     return 0

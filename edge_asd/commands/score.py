@@ -8,13 +8,12 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import msgspec
-
 from edge_asd.audio import find_recordings
 from edge_asd.bundle import read_bundle
 from edge_asd.errors import InputError
 from edge_asd.interpreter import Engine
 from edge_asd.scoring import RecordingScore, Scorer
+from edge_asd.text import to_json
 
 EXAMPLE = """\
   edge-asd score pump.easd recordings/*.wav
@@ -63,7 +62,7 @@ def _write_text(scores: Iterable[RecordingScore]) -> None:
 
 
 def _write_json(scores: Iterable[RecordingScore]) -> None:
-    print(msgspec.json.format(msgspec.json.encode(list(scores)), indent=2).decode())
+    print(to_json(list(scores), indent=2).decode())
 
 
 def _write_csv(scores: Iterable[RecordingScore]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -259,6 +260,10 @@ def test_a_name_that_is_no_text_is_passed_through(folder: Path) -> None:
     done = edge_asd("score", "good.easd", name, PYTHONIOENCODING="utf-8")
     assert (done.returncode, done.stderr) == (0, "")
     assert name in done.stdout
+    # JSON is text: there the byte is written out.
+    done = edge_asd("score", "good.easd", name, "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [each["path"] for each in json.loads(done.stdout)] == [r"L\xfcfter.wav"]
 
 
 def test_a_terminal_without_our_signs_still_shows_the_rest() -> None:

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 
 from edge_asd.audio import find_recordings
 from edge_asd.errors import InputError
+from edge_asd.text import legible
 from edge_asd_export.labels import DCASE_2020, DCASE_2021, FOLDERS, SPLITS, Label, Split, label_of, split_of
 
 Layout = Literal["mimii", "dcase2020", "dcase2021", "folders"]
@@ -159,7 +160,8 @@ def read_name(path: Path, root: Path, layout: Layout) -> Clip | None:
 
 def shown(path: Path, root: Path) -> str:
     """Return a path as it is named in tables: below `root`, where it is."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) and path != root else str(path)
+    inside = path.is_relative_to(root) and path != root
+    return legible(path.relative_to(root).as_posix() if inside else str(path))
 
 
 def _read_mimii(path: Path) -> Clip | None:
@@ -169,12 +171,12 @@ def _read_mimii(path: Path) -> Clip | None:
         return None
     snr_db = int(match["snr"].replace("min", "-")) if match["snr"] else None
     label: Label = "normal" if match["label"] == "normal" else "anomalous"
-    return Clip(path, UnitName(match["machine"], snr_db, f"id_{match['id']}"), label)
+    return Clip(path, UnitName(legible(match["machine"]), snr_db, f"id_{match['id']}"), label)
 
 
 def _machine_folder(path: Path) -> str:
     folders = [folder.name for folder in path.absolute().parents if folder.name.lower() not in {*SPLITS, *FOLDERS}]
-    return folders[0]
+    return legible(folders[0])
 
 
 def _domain(word: str) -> Domain | None:
@@ -189,4 +191,4 @@ def _folder_unit(path: Path, root: Path) -> UnitName:
     folder = path.parent if path != root else root.parent
     inside = folder.relative_to(root).parts if folder.is_relative_to(root) else ()
     kept = [part for part in inside if part.lower() not in {*SPLITS, *FOLDERS}]
-    return UnitName("/".join(kept) or _machine_folder(root / "x"), None, "")
+    return UnitName(legible("/".join(kept)) or _machine_folder(root / "x"), None, "")

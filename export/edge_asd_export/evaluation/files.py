@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from edge_asd.files import write_atomically
+from edge_asd.text import to_json
 from edge_asd.version import __version__
 from edge_asd_export.evaluation.datasets import UnitName
 from edge_asd_export.evaluation.jobs import FIELD_RULE
@@ -148,7 +149,7 @@ def _everything(outcome: Outcome, summary: Summary) -> bytes:
         "results": [_result(each) for each in summary.measured],
         "recipes": request.recipes,
     }
-    return msgspec.json.format(msgspec.json.encode(content), indent=1)
+    return to_json(content, indent=1)
 
 
 def _result(measured: Measured) -> dict[str, Any]:

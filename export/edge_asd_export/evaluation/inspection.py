@@ -18,6 +18,7 @@ import msgspec
 from edge_asd.audio import probe_recording, read_recording
 from edge_asd.errors import InputError
 from edge_asd.files import write_atomically
+from edge_asd.text import legible, to_json
 from edge_asd_export.evaluation.datasets import Clip, LeftOut, UnitName, shown
 from edge_asd_export.progress import Reporter
 
@@ -55,7 +56,7 @@ def listen(paths: Sequence[Path], memory: Path, *, jobs: int, reporter: Reporter
     heard = joblib.Parallel(n_jobs=jobs, return_as="generator")(joblib.delayed(hear)(path) for path in unknown)
     for path, found in zip(unknown, reporter.track(heard, "listening", len(unknown)), strict=True):
         known[stamps[path]] = found
-    write_atomically(memory, msgspec.json.encode(known))
+    write_atomically(memory, to_json(known))
     return {path: known[stamp] for path, stamp in stamps.items()}
 
 
@@ -126,5 +127,5 @@ def _stamp(path: Path) -> str:
     try:
         status = path.stat()
     except OSError:
-        return str(path)
-    return f"{path.absolute()}|{status.st_size}|{status.st_mtime_ns}"
+        return legible(str(path))
+    return f"{legible(str(path.absolute()))}|{status.st_size}|{status.st_mtime_ns}"

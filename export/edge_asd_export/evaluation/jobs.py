@@ -26,6 +26,7 @@ from edge_asd.errors import EdgeAsdError
 from edge_asd.files import write_atomically
 from edge_asd.recipe.graph import Recipe, Threshold
 from edge_asd.recipe.models import Quantization
+from edge_asd.text import legible, to_json
 from edge_asd.version import __version__
 from edge_asd_export.boards import Board
 from edge_asd_export.cost import Cost
@@ -111,7 +112,7 @@ def job_key(
     """Return the hash of recordings, labels, recipe, seed, weights (given by their own hashes), board and version."""
 
     def listing(clips: Sequence[Clip]) -> list[tuple[object, ...]]:
-        return [(heard[clip.path].sha256, clip.path.name, clip.label, clip.domain) for clip in clips]
+        return [(heard[clip.path].sha256, legible(clip.path.name), clip.label, clip.domain) for clip in clips]
 
     content = [__version__, msgspec.to_builtins(recipe), seed, listing(train), weights]
     content += [(unit, listing(clips)) for unit, clips in tests.items()]
@@ -141,7 +142,7 @@ def run(job: Job, folder: Path) -> list[UnitResult]:
         except EdgeAsdError as error:
             return [UnitResult(unit, job.recipe.name, job.seed, len(job.train), fault=str(error)) for unit in job.tests]
     results = [msgspec.structs.replace(result, seconds=time.monotonic() - begin) for result in results]
-    write_atomically(folder / f"{job.key}.json", msgspec.json.encode(results))
+    write_atomically(folder / f"{job.key}.json", to_json(results))
     return results
 
 

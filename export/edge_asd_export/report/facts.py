@@ -7,6 +7,7 @@ from pathlib import Path
 from edge_asd import golden
 from edge_asd.bundle import Bundle, Fidelity, NetworkRecord, Quality, Training
 from edge_asd.settings import Settings
+from edge_asd.text import legible
 from edge_asd_export.boards import board_names, find_board
 from edge_asd_export.cost import Cost
 from edge_asd_export.exporter import Exported
@@ -177,7 +178,7 @@ def clip_at(exported: Exported, place: int) -> ClipFacts:
     """Return what is told of one of the stretches that were trained on."""
     excerpt = exported.excerpts[place]
     return ClipFacts(
-        recording=excerpt.recording.name,
+        recording=legible(excerpt.recording.name),
         start_s=excerpt.start / exported.bundle.recipe.sample_rate,
         score=exported.bundle.manifest.calibration.held_out[place],
     )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from edge_asd.errors import InputError
 from edge_asd.files import write_atomically
+from edge_asd.text import legible, to_json
 from edge_asd_export.exporter import Exported
 from edge_asd_export.report import page, pictures, text
 from edge_asd_export.report.facts import clip_at, collect, extremes
@@ -42,9 +41,9 @@ def write_report(folder: Path, exported: Exported, output: Path) -> Path:
         ),
     )
     contents = {
-        "report.txt": text.full(facts, text.describe(exported, output)).encode(),
-        "report.json": msgspec.json.format(msgspec.json.encode(facts), indent=2) + b"\n",
-        "report.html": page.render(facts, shown).encode(),
+        "report.txt": legible(text.full(facts, text.describe(exported, output))).encode(),
+        "report.json": to_json(facts, indent=2) + b"\n",
+        "report.html": legible(page.render(facts, shown)).encode(),
     }
     for name, content in contents.items():
         write_atomically(folder / name, content)

@@ -289,6 +289,29 @@ def test_when_nothing_is_left_nothing_is_claimed(
         assert reason in line
 
 
+def test_names_that_are_no_text_are_written_out(recipes: list[str], tmp_path: Path) -> None:
+    press = tmp_path / "hall/press"
+    for number in range(10):
+        write_clip(press / f"normal/{number}.wav", 0, wrong=False)
+    for number in range(3):
+        write_clip(press / f"fault/{number}.wav", 0, wrong=True)
+    (press / "fault/9.wav").write_bytes(b"no recording")
+    try:
+        (press / "normal/0.wav").rename(press / "normal" / os.fsdecode(b"\xff.wav"))
+        press.rename(press.with_name(os.fsdecode(b"pr\xe9sse")))
+    except OSError:
+        pytest.skip("this file system takes only names that are text")
+    arguments = words(tmp_path / "hall", "folders", recipes[0], tmp_path / "out")
+    assert main(arguments) == 1
+    kept = (tmp_path / "out/results.json").read_bytes()
+    result = everything(tmp_path / "out")
+    assert result["results"][0]["unit"]["machine"] == r"pr\xe9sse"
+    assert r"pr\xe9sse/fault/9.wav" in [left_out["what"] for left_out in result["left_out"]]
+    # What was there already is found again, and says the same.
+    assert main(arguments) == 1
+    assert (tmp_path / "out/results.json").read_bytes() == kept
+
+
 def test_one_s_own_folders_are_compared(mimii: Path, recipes: list[str], tmp_path: Path) -> None:
     for unit, name in enumerate(("press", "lathe")):
         for number in range(10):
