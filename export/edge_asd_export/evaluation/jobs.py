@@ -115,7 +115,7 @@ def job_key(
         return [(heard[clip.path].sha256, legible(clip.path.name), clip.label, clip.domain) for clip in clips]
 
     content = [__version__, msgspec.to_builtins(recipe), seed, listing(train), weights]
-    content += [(unit, listing(clips)) for unit, clips in tests.items()]
+    content += [(legible(str(unit)), listing(clips)) for unit, clips in tests.items()]
     content.append(board.name if board else None)
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 

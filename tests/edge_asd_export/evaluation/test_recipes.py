@@ -1,7 +1,8 @@
 """Published systems from sound to table: exported and evaluated on simulated data sets, with tiny settings.
 
-Nets get random weights of the official shape, which the table says. One recipe runs for each way of making rows and
-each detector; with `EDGE_ASD_TEST_EVERY_RECIPE=1` all that ship do.
+Nets get random weights of the official shape, which the table says. All results go into one folder, so that a net is
+converted once for all the recipes that have it. One recipe runs for each way of making rows and each detector; with
+`EDGE_ASD_TEST_EVERY_RECIPE=1` all that ship do.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ TOLERANCES = {"float16": 0.05, "float32": 1e-4}
 
 
 @pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("out")
+
+
+@pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("sets")
     return {
@@ -84,11 +90,10 @@ def test_a_published_system_is_exported_evaluated_and_agrees_with_its_reference(
     index: int,
     name: str,
     sets: dict[str, Path],
-    tmp_path_factory: pytest.TempPathFactory,
+    output: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     protocol = list(sets)[index % len(sets)]
-    output = tmp_path_factory.mktemp("out")
     words = ["evaluate", str(sets[protocol]), "--recipe", name, "--protocol", protocol, "-o", str(output), "--quiet"]
     settings = settings_of(name)
     assert main([*words, *(word for setting in settings for word in ("--set", setting))]) == 0, capsys.readouterr().err
