@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 import yaml
+from numpy.typing import NDArray
 
 from edge_asd.cli import main
 from edge_asd.configuration import parse
 from edge_asd.errors import InputError
+from edge_asd.features import SegmentFrontEnd, StreamFrontEnd, build_front_end
 from edge_asd.recipe.detectors import GmmSettings, ValueSettings
+from edge_asd.recipe.front_ends import Preset, PresetName
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.shipped import load_recipe, recipe_names, recipe_notes
 
@@ -76,15 +80,53 @@ def detectors(recipe: Recipe) -> list[object]:
 
 def test_a_choice_of_a_family_sets_what_it_names() -> None:
     general, fan, valve = (load_recipe(f"iaeo3/{name}") for name in ("general", "opt-fan", "opt-valve"))
-    changed = {"n_fft": 3072, "n_mels": 256, "fmax": 2000.0}
+    changed = {"n_fft": 12288, "hop_length": 6144, "n_mels": 256, "fmax": 2000.0}
     for index in range(1, 6):
         before, after = (msgspec.to_builtins(each.branches[f"errors-{index}"]) for each in (general, fan))
-        assert after["front_end"] == {**before["front_end"], **changed}
+        log = {**before["front_end"]["log"], "amin": 144 * 1e-10}
+        assert after["front_end"] == {**before["front_end"], **changed, "log": log}
         assert after["model"] == {**before["model"], "hidden": [128, 64, 32, 64, 128]}
         assert after["model"]["seed"] == index - 1
     assert general.branches["openl3"] == fan.branches["openl3"]
     assert "openl3" not in valve.branches
     assert detectors(valve) == [ValueSettings()] * 5
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_front_end_can_be_built(name: str) -> None:
+    recipe = load_recipe(name)
+    for branch in recipe.used_branches.values():
+        assert build_front_end(branch.front_end, recipe.sample_rate).n_features > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "preset", "rate"),
+    [
+        ("general", "iaeo3", 16000),
+        ("opt-conveyor", "iaeo3-conveyor", 16000),
+        ("opt-fan", "iaeo3-fan", 4000),
+        ("opt-pump", "iaeo3-pump", 16000),
+    ],
+)
+def test_iaeo3_at_48_khz_hears_what_it_would_at_its_own_rate(name: str, preset: PresetName, rate: int) -> None:
+    recipe = load_recipe(f"iaeo3/{name}")
+    step = recipe.sample_rate // rate
+    rng = np.random.default_rng(0)
+    times = np.arange(2 * recipe.sample_rate) / recipe.sample_rate
+    tones = zip(rng.uniform(20, 0.45 * rate, 200), rng.uniform(0, 2 * np.pi, 200), strict=True)
+    samples = sum(0.01 * np.sin(2 * np.pi * hertz * times + phase) for hertz, phase in tones)
+    fine = _frames(build_front_end(recipe.branches["errors-1"].front_end, recipe.sample_rate), samples)
+    coarse = _frames(build_front_end(Preset(name=preset), rate), samples[::step])
+    # Power grows with the square of the samples in a frame; what folds over at the lower rate is far below the tones.
+    heard = coarse > coarse.max() - 30
+    assert heard.mean() > 0.8
+    np.testing.assert_allclose(fine[heard], coarse[heard] + 20 * np.log10(step), atol=0.02)
+
+
+def _frames(front_end: StreamFrontEnd | SegmentFrontEnd, samples: NDArray[np.float64]) -> NDArray[np.float32]:
+    assert isinstance(front_end, StreamFrontEnd)
+    windows = np.lib.stride_tricks.sliding_window_view(samples.astype(np.float32), front_end.frame_length)
+    return front_end.process(windows[:: front_end.hop_length].copy()).copy()
 
 
 def test_a_setting_named_without_its_part_goes_for_every_part() -> None:
