@@ -94,22 +94,51 @@ def _one_source(folder: Path, bundle: Path, port: int, arguments: argparse.Names
         if player is not None:
             stack.callback(player.kill)
         before, after = _watch(url, arguments.seconds)
-        shared_once = _proportional_bytes(url[1]) / MIB
+        mapped = [_mapped(number) for number in (url[1], *_children(url[1]))]
     resident = max(sample.total("edge_asd_resident_bytes") for sample in (before, after)) / MIB
     verdict = "within" if resident <= LIMIT_MIB else "ABOVE"
-    print("| one source | windows scored | resident, with the recording process | | shared pages divided |")
-    print("|---|---|---|---|---|")
-    scored = _scored(before, after)
-    kind = source.partition(":")[0]
-    print(f"| {kind} | {scored:.0f} | {resident:.1f} MiB | {verdict} {LIMIT_MIB} MiB | {shared_once:.1f} MiB |")
-    print()
+    print("| one source | windows scored | the daemon | what records | resident | | common pages once |")
+    print("|---|---|---|---|---|---|---|")
+    daemon, *recording = (sum(each.resident for each in process.values()) / MIB for process in mapped)
+    print(
+        f"| {source.partition(':')[0]} | {_scored(before, after):.0f} | {daemon:.1f} MiB | {sum(recording):.1f} MiB "
+        f"| {resident:.1f} MiB | {verdict} {LIMIT_MIB} MiB | {_once(mapped) / MIB:.1f} MiB |\n"
+    )
 
 
-def _proportional_bytes(process: int) -> int:
-    """Return the memory of a process and its children, a page that several processes share counted in proportion."""
-    children = [word for path in Path(f"/proc/{process}/task").glob("*/children") for word in path.read_text().split()]
-    texts = [Path(f"/proc/{number}/smaps_rollup").read_text() for number in (process, *children)]
-    return sum(1024 * int(size) for text in texts for size in re.findall(r"^Pss: +(\d+) kB", text, re.MULTILINE))
+class Mapped(NamedTuple):
+    """Pages of one file, or of none, that a process has in memory, in bytes."""
+
+    resident: int
+    changed: int
+    """Those of them that are its own, whatever the file holds."""
+
+
+def _children(process: int) -> list[int]:
+    files = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(word) for file in files for word in file.read_text().split()]
+
+
+def _mapped(process: int) -> dict[str, Mapped]:
+    found: dict[str, Mapped] = {}
+    name = ""
+    for line in Path(f"/proc/{process}/smaps").read_text().splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            name = " ".join(line.split()[5:])
+        elif line.startswith(("Rss:", "Anonymous:")):
+            size, before = 1024 * int(line.split()[1]), found.get(name, Mapped(0, 0))
+            resident, changed = (size, 0) if line.startswith("Rss:") else (0, size)
+            found[name] = Mapped(before.resident + resident, before.changed + changed)
+    return found
+
+
+def _once(processes: list[dict[str, Mapped]]) -> int:
+    """Return the memory of several processes: of a file's unchanged pages, those of the process that has the most."""
+    changed = sum(each.changed for process in processes for each in process.values())
+    names = {name for process in processes for name in process}
+    none = Mapped(0, 0)
+    files = ((process.get(name, none) for process in processes) for name in names)
+    return changed + sum(max(each.resident - each.changed for each in file) for file in files)
 
 
 def _many_sources(folder: Path, bundle: Path, port: int, arguments: argparse.Namespace) -> None:
@@ -174,6 +203,8 @@ def _daemon(
         "sources:\n" + "\n".join(lines) + "\n"
     )
     environment = {**environment, "STATE_DIRECTORY": str(folder), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    # An installed package is compiled; to compile it at each start takes memory as well.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     process = subprocess.Popen([sys.executable, "-m", "edge_asd", "monitor", str(config)], env=environment)
     os.sched_setaffinity(process.pid, sorted(os.sched_getaffinity(0))[:cores])
     try:
