@@ -38,7 +38,11 @@ _MEMBERS_LIMIT = 1000
 _SEAL_LENGTH = 64
 _NAME = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)*\.(npy|tflite)")
 _SCHEMA = re.compile(r"edge-asd/bundle/(\d{1,6})")
-_DTYPES = ("<f4", "<f8", "<i2", "<i4", "<i8", "|u1", "|b1")
+_NPY_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '(?P<dtype><f4|<f8|<i2|<i4|<i8|\|u1|\|b1)', 'fortran_order': False, "
+    rb"'shape': \((?P<shape>(\d{1,10}, ?){0,8}(\d{1,10})?)\), \} *\n",
+    re.DOTALL,
+)
 _REMEDY = "copy it again, or export it again"
 
 
@@ -304,8 +308,9 @@ def _read_manifest(listing: bytes, where: str) -> Manifest:
                 remedy="upgrade edge-asd on this machine",
             )
         manifest = msgspec.json.decode(listing, type=Manifest)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise InputError(where, expected=f"a manifest of schema {SCHEMA}", found=f"{error}", remedy=_REMEDY) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        found = f"{error}"[:200]
+        raise InputError(where, expected=f"a manifest of schema {SCHEMA}", found=found, remedy=_REMEDY) from error
     if manifest.schema != SCHEMA:
         raise InputError(where, expected=f"schema {SCHEMA}", found=repr(manifest.schema[:40]))
     return manifest
@@ -328,18 +333,18 @@ def _npy(array: NDArray[np.generic]) -> bytes:
 
 
 def _read_npy(data: bytes, where: str) -> NDArray[np.generic]:
-    # NumPy's own reader allocates what the header asks for before it looks at what is there.
+    # NumPy's own reader takes a header for Python, and allocates what it asks for before it looks at what is there.
+    header = _NPY_HEADER.match(data)
+    if header is None or header.end() != 10 + int.from_bytes(data[8:10], "little"):
+        raise InputError(where, expected="a plain array", found="another header than arrays here have", remedy=_REMEDY)
+    dtype = np.dtype(header["dtype"].decode())
+    shape = tuple(int(size) for size in header["shape"].split(b",") if size.strip())
     try:
-        file = io.BytesIO(data)
-        if np.lib.format.read_magic(file) != (1, 0):
-            raise ValueError("a newer form of array")
-        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-        size = math.prod(shape) * dtype.itemsize
-        if dtype.str not in _DTYPES or fortran_order or min(shape, default=0) < 0 or size != len(data) - file.tell():
-            raise ValueError(f"{len(data)} bytes for {dtype.str} of shape {shape}"[:120])
-        return np.ndarray(shape, dtype, data, file.tell()).copy()
-    except (ValueError, TypeError, OverflowError, EOFError, RecursionError, MemoryError) as error:
-        raise InputError(where, expected="a plain array", found=str(error) or "something else") from error
+        if math.prod(shape) * dtype.itemsize != len(data) - header.end():
+            raise ValueError(f"{len(data) - header.end()} bytes for {dtype} of shape {shape}")
+        return np.ndarray(shape, dtype, data, header.end()).copy()
+    except ValueError as error:
+        raise InputError(where, expected="a plain array", found=str(error), remedy=_REMEDY) from error
 
 
 def _sha256(content: bytes) -> str:

@@ -33,6 +33,9 @@ _LN10 = math.log(10.0)
 _LEAST_SCORE = 1e-12
 """What a score of 0 counts as on a logarithmic scale."""
 
+_HORIZON_LIMIT = 1 << 28
+"""Most numbers that the rows of one branch may be in a horizon: a gibibyte."""
+
 RowSet = dict[str, NDArray[np.float32]]
 """The rows of one horizon by branch, each of shape (n, d)."""
 
@@ -175,15 +178,18 @@ class FrontStream:
     ) -> None:
         self._front_end = front_end = build_front_end(settings, recipe.sample_rate)
         if isinstance(front_end, SegmentFrontEnd):
-            hop = next(iter(branches.values())).patch.segment_hop or front_end.segment_length
-            self._framer = Framer(front_end.segment_length, hop, chunk=1)
+            length = front_end.segment_length
+            hop = next(iter(branches.values())).patch.segment_hop or length
         else:
-            self._framer = Framer(front_end.frame_length, front_end.hop_length)
-        frames = _count(recipe.horizon_samples, self._framer)
+            length, hop = front_end.frame_length, front_end.hop_length
+        frames = _count(recipe.horizon_samples, length, hop)
         self._branches: dict[str, PatchStream] = {}
         for name, branch in branches.items():
             network = networks.get(f"branches/{name}")
             self._branches[name] = PatchStream(branch, front_end, frames, network, engine, f"{where}: branches.{name}")
+        # Only now is it known that a horizon holds a frame, so that no memory is asked for that no horizon fills.
+        segmented = isinstance(front_end, SegmentFrontEnd)
+        self._framer = Framer(length, hop, chunk=1) if segmented else Framer(length, hop)
 
     def process(self, samples: NDArray[np.float32]) -> None:
         """Take samples, and pass on what they complete."""
@@ -230,8 +236,7 @@ class PatchStream:
         bands = front_end.n_features
         segmented = isinstance(front_end, SegmentFrontEnd)
         length, _ = patch_shape(branch, front_end)
-        self._patcher = Framer(branch.patch.frames, branch.patch.hop, row_shape=(bands,))
-        self._count = frames if segmented else _count(frames, self._patcher)
+        self._count = frames if segmented else _count(frames, branch.patch.frames, branch.patch.hop)
         if self._count < 1:
             raise InputError(
                 where,
@@ -239,8 +244,16 @@ class PatchStream:
                 found=f"one of {max(frames, 0)} frames for a patch of {length}",
                 remedy="lengthen horizon.seconds",
             )
+        self._patcher = Framer(branch.patch.frames, branch.patch.hop, row_shape=(bands,))
         self._remove_level = branch.patch.level == "remove"
         self._embedder = build_embedder(branch.model, network, frames=length, bands=bands, engine=engine, where=where)
+        if self._count * self._embedder.n_features > _HORIZON_LIMIT:
+            raise InputError(
+                where,
+                expected=f"a horizon of at most {_HORIZON_LIMIT:,} numbers",
+                found=f"{self._count:,} rows of {self._embedder.n_features:,}",
+                remedy="shorten horizon.seconds or lengthen the hop",
+            )
         self._history = History(self._count, row_shape=(self._embedder.n_features,))
 
     def process(self, features: NDArray[np.float32]) -> None:
@@ -276,9 +289,15 @@ class Judge:
         The fitted arrays: `branches/NAME/transform/…` and `parts/NAME/detector/…`.
     where
         How errors name the bundle.
+
+    Raises
+    ------
+    InputError
+        When an array is of another form than its stage's, here; in use, when a stage is for rows of another width.
     """
 
     def __init__(self, recipe: Recipe, arrays: Mapping[str, NDArray[np.generic]], *, where: str) -> None:
+        self._where = where
         self._branches = recipe.used_branches
         self._parts = recipe.enabled_parts
         self._transforms = {
@@ -298,15 +317,31 @@ class Judge:
 
     def transform(self, pooled: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
         """Transform the pooled rows of each branch."""
-        return {name: self._transforms[name].apply(values) for name, values in pooled.items()}
+        return {name: self._transformed(name, values) for name, values in pooled.items()}
 
     def part_scores(self, features: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
         """Return each part's own score, in its detector's unit or the logarithm of it."""
         return {name: self._part_score(name, part, features) for name, part in self._parts.items()}
 
+    def _transformed(self, name: str, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        transform = self._transforms[name]
+        self._check_width(f"branches.{name}", rows, transform.n_features)
+        return transform.apply(rows)
+
     def _part_score(self, name: str, part: Part, features: Mapping[str, NDArray[np.float64]]) -> float:
-        score = aggregate(self._detectors[name].score(side_by_side(part, features)), part.aggregation)
+        rows, detector = side_by_side(part, features), self._detectors[name]
+        self._check_width(f"parts.{name}", rows, detector.n_features)
+        score = aggregate(detector.score(rows), part.aggregation)
         return score if part.scale == "linear" else math.log(max(score, _LEAST_SCORE))
+
+    def _check_width(self, place: str, rows: NDArray[np.float64], expected: int | None) -> None:
+        if expected not in {None, rows.shape[1]}:
+            raise InputError(
+                f"{self._where}: {place}",
+                expected=f"arrays for rows of {rows.shape[1]} numbers, as the recipe makes them",
+                found=f"some for {expected}",
+                remedy="export it again",
+            )
 
 
 class Joiner:
@@ -346,5 +381,5 @@ def _sharing_a_front_end(recipe: Recipe) -> list[list[tuple[str, Branch]]]:
     return list(groups.values())
 
 
-def _count(rows: int, framer: Framer) -> int:
-    return 1 + (rows - framer.length) // framer.hop
+def _count(rows: int, length: int, hop: int) -> int:
+    return 1 + (rows - length) // hop

@@ -21,6 +21,8 @@ from edge_asd.settings import NonNegativeFloat, PositiveFloat, PositiveInt, Sett
 
 FftLength = Annotated[int, Meta(ge=16, le=65536)]
 Bands = Annotated[int, Meta(ge=1, le=4096)]
+SegmentLength = Annotated[int, Meta(ge=1, le=10_000_000)]
+FrameLength = Annotated[int, Meta(ge=1, le=1_000_000)]
 Rgb = tuple[float, float, float]
 
 
@@ -86,7 +88,7 @@ class _Spectrogram(Settings):
     or all at the end as `tf.signal.stft(pad_end=True)` does."""
     log: Decibel | Logarithm | None = msgspec.field(default_factory=Decibel)
     """The logarithm; `null` for none."""
-    segment_length: PositiveInt | None = None
+    segment_length: SegmentLength | None = None
     """Samples of a segment, for whatever needs whole segments; left out, the front end takes a stream."""
     sample_rate: PositiveInt | None = None
     """The only sampling rate that this front end is meant for, in hertz; any where left out."""
@@ -166,7 +168,7 @@ class LogSpectrogram(_Spectrogram, tag_field="kind", tag="log-spectrogram"):
 class Rms(Settings, tag_field="kind", tag="rms"):
     """Level of each frame: 10·log10(max(mean of the squared samples, amin)), in dB re full scale."""
 
-    frame_length: PositiveInt = 1024
+    frame_length: FrameLength = 1024
     """Samples of a frame."""
     hop_length: PositiveInt = 512
     """Samples from one frame to the next."""
@@ -184,7 +186,7 @@ class Rms(Settings, tag_field="kind", tag="rms"):
 class Waveform(Settings, tag_field="kind", tag="waveform"):
     """The samples of each frame themselves, for a net that works out its own spectrogram."""
 
-    frame_length: PositiveInt = 16000
+    frame_length: FrameLength = 16000
     """Samples of a frame."""
     hop_length: PositiveInt = 8000
     """Samples from one frame to the next."""
@@ -208,7 +210,7 @@ class Image(Settings, tag_field="kind", tag="image"):
 
     mel: LogMel = msgspec.field(default_factory=lambda: LogMel(n_fft=1024, hop_length=256, n_mels=64))
     """The spectrogram, a stream."""
-    frames: PositiveInt = 64
+    frames: Annotated[int, Meta(ge=1, le=2048)] = 64
     """Frames of a patch."""
     size: Annotated[int, Meta(ge=1, le=2048)] = 224
     """Height and width of the picture; patches are enlarged bilinearly (half-pixel centres, no antialiasing)."""
@@ -260,7 +262,7 @@ class Preset(Settings, tag_field="kind", tag="preset"):
 
     name: PresetName
     """Which one; `edge_asd.features.presets` says what each is."""
-    segment_length: PositiveInt | None = None
+    segment_length: SegmentLength | None = None
     """Samples of a segment, for a front end that takes segments; its publication's where left out."""
 
 

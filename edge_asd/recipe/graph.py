@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from edge_asd.recipe.detectors import AggregationSettings, DetectorSettings, Mean, PoolingSettings, TransformSettings
-from edge_asd.recipe.front_ends import FrontEnd
+from edge_asd.recipe.front_ends import FrontEnd, SegmentLength
 from edge_asd.recipe.models import Model, Pretrained, QuantizationChoice, TfliteFile, Trained
 from edge_asd.settings import Fraction, Identifier, NonNegativeFloat, PositiveFloat, PositiveInt, Settings
 
@@ -25,9 +25,9 @@ from edge_asd.settings import Fraction, Identifier, NonNegativeFloat, PositiveFl
 class Horizon(Settings):
     """The stretch of sound that one decision looks at."""
 
-    seconds: PositiveFloat = 10.0
+    seconds: Annotated[float, Meta(gt=0, le=3600)] = 10.0
     """Length, in seconds."""
-    hop_seconds: PositiveFloat = 1.0
+    hop_seconds: Annotated[float, Meta(ge=0.01, le=3600)] = 1.0
     """Time from one decision to the next, in seconds."""
 
 
@@ -36,9 +36,9 @@ class Patch(Settings):
 
     frames: PositiveInt = 1
     """Length, in frames."""
-    hop: PositiveInt = 1
+    hop: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     """Frames from one patch to the next."""
-    segment_hop: PositiveInt | None = None
+    segment_hop: SegmentLength | None = None
     """Samples from one segment to the next, for a front end that takes whole segments, each of which is then a patch;
     a segment's length where left out."""
     level: Literal["keep", "remove"] = "keep"

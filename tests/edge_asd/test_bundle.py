@@ -120,6 +120,7 @@ def test_compressed_unlisted_missing_and_altered_members_are_refused(content: by
     assert "another content" in refusal(forged(content, {"golden/samples.npy": b"x"}))
     assert "manifest" in refusal(forged(content, {"manifest.json": None}))
     assert "manifest" in refusal(forged(content, {"manifest.json": b"[" * 100_000}))
+    assert "manifest" in refusal(forged(content, {"manifest.json": b'{"schema": "\xff"}'}))
 
 
 def evil_array(header: str, data: bytes = b"") -> bytes:
@@ -135,6 +136,10 @@ def evil_array(header: str, data: bytes = b"") -> bytes:
         evil_array("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,)}"),
         evil_array("__import__('os').system('true')"),
         evil_array("{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", b"x"),
+        evil_array("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 9999999999, 9999999999), }"),
+        # Python's own tokenizer gives up on these with errors of its own.
+        evil_array("[" * 5000),
+        evil_array("{\n 'descr'\n  :\n 1"),
         b"not an array",
         b"",
     ],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from edge_asd.bundle import Bundle
 from edge_asd.configuration import parse
 from edge_asd.errors import InputError
-from edge_asd.pipeline import Pipeline, Rows, Score
+from edge_asd.pipeline import Judge, Pipeline, Rows, Score
 from edge_asd.recipe.graph import Recipe
 from tests.handmade import RATE, RECIPE, hum, recipe, write_handmade
 
@@ -108,3 +109,45 @@ def test_bundle_that_does_not_fit_its_recipe_is_refused(bundle: Bundle, tmp_path
     arrays = {name: array for name, array in bundle.arrays.items() if not name.endswith("steady/detector/mean")}
     with pytest.raises(InputError, match=r"parts.steady.*mean"):
         Pipeline(bundle._replace(arrays=arrays))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["horizon.seconds=1e308"], "horizon.seconds: expected a number above 0 and ≤ 3600"),
+        (["horizon.hop_seconds=1e308"], "horizon.hop_seconds: expected a number 0.01–3600"),
+        (["horizon.hop_seconds=1e-300"], "horizon.hop_seconds: expected a number 0.01–3600"),
+        (["branches.bands.patch.hop=9" + "0" * 30], "patch.hop: expected an integer 1–1000000"),
+        (["branches.bands.front_end.segment_length=9" + "0" * 30], "segment_length: expected an integer 1–10000000"),
+        (["branches.level.front_end.frame_length=9" + "0" * 30], "frame_length: expected an integer 1–1000000"),
+        (["branches.bands.patch.frames=9" + "0" * 30], "expected a horizon that holds a patch"),
+        (
+            ["horizon.seconds=3600", "branches.bands.front_end={kind: log-mel, hop_length: 1, n_mels: 12}"],
+            "expected a horizon of at most 268,435,456 numbers, found 28,798,977 rows of 12; shorten",
+        ),
+    ],
+)
+def test_no_recipe_asks_for_more_memory_than_there_is(overrides: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=re.escape(said)):
+        Rows(parse(RECIPE, Recipe, where="handmade", overrides=overrides), {}, where="handmade")
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("branches.bands.pooling=[mean]", "hum.easd: parts.steady: expected arrays for rows of 8 numbers"),
+        ("parts.level.branches=[bands]", "hum.easd: parts.level: expected arrays for rows of 16 numbers"),
+    ],
+)
+def test_arrays_for_other_rows_are_refused(bundle: Bundle, override: str, said: str) -> None:
+    judge = Judge(parse(RECIPE, Recipe, where="", overrides=[override]), bundle.arrays, where="hum.easd")
+    _, rows = next(Rows(bundle.recipe, {}, where="").process(hum(2, 1)))
+    with pytest.raises(InputError, match=said):
+        judge.part_scores(judge.features(rows))
+
+
+def test_a_transform_for_other_rows_is_refused(bundle: Bundle) -> None:
+    arrays = {"branches/bands/transform/mean": np.zeros(3), "branches/bands/transform/scale": np.ones(3)}
+    judge = Judge(bundle.recipe, {**bundle.arrays, **arrays}, where="hum.easd")
+    with pytest.raises(InputError, match=r"branches\.bands: expected arrays for rows of 16 numbers.* found some for 3"):
+        judge.transform({"bands": np.zeros((1, 16))})
