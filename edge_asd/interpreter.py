@@ -286,7 +286,7 @@ class Network:
         Raises
         ------
         InputError
-            When a delegate fails and the processor is not to stand in.
+            When the net fails on its input, or a delegate does and the processor is not to stand in.
         """
         # A view of the interpreter's memory must not live while it runs, so views are taken and dropped on one line.
         self._read_input()[...] = values
@@ -294,7 +294,7 @@ class Network:
             self._interpreter.invoke()
         except RuntimeError as error:
             if not self._delegated:
-                raise
+                raise InputError(self._where, expected="a net that can be run", found=_one_line(error)) from error
             self._engine.give_up(self._where, _one_line(error))
             self._open()
             return self.outputs(values)
