@@ -119,7 +119,7 @@ class Daemon:
         """Publish the health where it is due, and read anew what has changed."""
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self._plan.firmware.health_interval_s
-            self._publisher.health(self.health())
+            self._tell_health()
         # While a plan is being changed there is nothing to replace.
         if self._lock.acquire(blocking=False):
             try:
@@ -129,6 +129,12 @@ class Daemon:
         if self._watch.has_changed():
             _log.info("the configuration or a bundle has changed")
             self.try_reload()
+
+    def _tell_health(self) -> None:
+        try:
+            self._publisher.health(self.health())
+        except Exception:  # noqa: BLE001 - a guard: a figure that is none must not end the listening
+            _log.exception("the health could not be published")
 
     def try_reload(self) -> None:
         """Read configuration and bundles anew; where they cannot be used, the old ones go on."""

@@ -24,6 +24,7 @@ import msgspec
 from edge_asd.files import sync_folder
 from edge_asd.publish.clock import boot_id, clock_synced
 from edge_asd.publish.payloads import Event, encode
+from edge_asd.publish.topics import is_id
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Stock(NamedTuple):
     size: int
     """Their bytes."""
     oldest: str | None
-    """When the oldest was made."""
+    """When the oldest was made; None where there is none, or it cannot be read."""
     newest: int
     """Order of the newest; 0 or less where this process has added none."""
 
@@ -141,7 +142,7 @@ class SpoolFile:
         problem = self._value("PRAGMA quick_check(1)")
         version = self._value("PRAGMA user_version")
         if problem != "ok" or version not in {0, VERSION}:
-            raise sqlite3.DatabaseError(f"layout {version}" if problem == "ok" else str(problem))
+            raise sqlite3.DatabaseError(f"layout {version}" if problem == "ok" else " ".join(str(problem).split()))
         for setting in (
             "journal_mode = WAL",
             "synchronous = FULL",
@@ -149,8 +150,9 @@ class SpoolFile:
             f"journal_size_limit = {self._log_pages * _PAGE_BYTES}",
         ):
             self._writer.execute(f"PRAGMA {setting}")
+        self._writer.executescript(_LAYOUT)
         if version != VERSION:
-            self._writer.executescript(f"{_LAYOUT}PRAGMA user_version = {VERSION};")
+            self._writer.execute(f"PRAGMA user_version = {VERSION}")
 
     def _value(self, query: str) -> str | int:
         value: str | int = self._writer.execute(query).fetchone()[0]
@@ -174,9 +176,10 @@ class SpoolFile:
     def stock(self) -> Stock:
         """Return what the file holds; for the writing thread."""
         count, size = self._writer.execute("SELECT count(*), ifnull(sum(size), 0) FROM events").fetchone()
-        oldest = self._writer.execute("SELECT ts FROM events ORDER BY place LIMIT 1").fetchone()
+        first = self._writer.execute("SELECT payload FROM events ORDER BY place LIMIT 1").fetchone()
+        oldest = _decoded(first[0]) if first else None
         newest = int(self._value("SELECT ifnull(max(place), 0) FROM events"))
-        return Stock(count, size, oldest[0] if oldest else None, newest - self._base)
+        return Stock(count, size, oldest.ts if oldest else None, newest - self._base)
 
     def add(self, entries: Iterable[Entry]) -> int:
         """Add entries, all or none, flushed to the disk; where there is no room, the oldest that is no alarm goes.
@@ -279,10 +282,12 @@ def _locked(path: Path) -> int:
 
 
 def _decoded(payload: bytes) -> Event | None:
+    """Return an event as it was stored; None where the disk has changed it, be it in the name of a topic."""
     try:
-        return msgspec.json.decode(payload, type=Event)
-    except msgspec.MsgspecError:
+        event = msgspec.json.decode(payload, type=Event)
+    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError):
         return None
+    return event if is_id(event.source) else None
 
 
 def _uptime_s() -> float:

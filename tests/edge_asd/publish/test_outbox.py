@@ -246,7 +246,21 @@ def test_a_damaged_file_is_set_aside_and_told(
     wait_until(lambda: is_written(second))
     assert second.summary().depth == 1
     assert Path(f"{path}.damaged").read_bytes() == content
-    assert f"spool {path} is damaged" in caplog.text
+    (line,) = [record.getMessage() for record in caplog.records if f"spool {path} is damaged" in record.getMessage()]
+    assert "\n" not in line
+
+
+def test_a_file_that_has_lost_its_table_is_used_again(
+    path: Path, open_outbox: Callable[..., Outbox], make_event: MakeEvent
+) -> None:
+    open_outbox().close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE events")
+    outbox = open_outbox()
+    outbox.put(make_event())
+    wait_until(lambda: is_written(outbox))
+    outbox.close()
+    assert stored(path) == [10]
 
 
 def test_damage_that_shows_while_it_runs_loses_nothing_that_is_new(
@@ -267,18 +281,25 @@ def test_damage_that_shows_while_it_runs_loses_nothing_that_is_new(
     assert stored(path) == [310]
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["'{'", "X'ff'", "5", "replace(CAST(payload AS TEXT), '\"pump-3\"', '\"pump#3\"')"],
+    ids=["no JSON", "no text", "a number", "no name of a topic"],
+)
+@pytest.mark.parametrize("place", [1, 2])
 def test_an_event_that_cannot_be_read_is_given_up_and_no_other(
-    path: Path, open_outbox: Callable[..., Outbox], make_event: MakeEvent
+    path: Path, open_outbox: Callable[..., Outbox], make_event: MakeEvent, change: str, place: int
 ) -> None:
     first = open_outbox()
     for _ in range(3):
         first.put(make_event())
     first.close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE events SET payload = '{' WHERE place = 2")
+        connection.execute(f"UPDATE events SET payload = {change} WHERE place = {place}")
         connection.commit()
     second = open_outbox()
-    assert scores(second) == [10, 12]
+    assert second.summary().depth == 3
+    assert scores(second) == [[11, 12], [10, 12]][place - 1]
     wait_until(lambda: second.summary().depth == 2)
     assert second.summary().dropped == 1
 
