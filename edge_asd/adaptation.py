@@ -83,13 +83,16 @@ def moved(
 
 
 def _scaler(transform: Arrays, rows: NDArray[np.float64], prefix: str) -> dict[str, NDArray[np.generic]]:
-    """Adapt mean and standard deviation; a feature that never changes keeps its scale (equation 13 there)."""
+    """Adapt mean and standard deviation; a feature that never changes keeps its scale.
+
+    Equation 13 there, with every moment taken about the new mean: about 0 the digits of a small spread would cancel.
+    """
     mean, scale = (np.asarray(transform[name], np.float64) for name in ("mean", "scale"))
     found, variance = rows.mean(axis=0), rows.var(axis=0)
     share = len(rows) / (len(rows) + RELEVANCE)
     adapted = moved(mean, found, len(rows))
-    second_moment = share * (variance + found**2) + (1.0 - share) * (scale**2 + mean**2)
-    spread = np.sqrt(np.maximum(second_moment - adapted**2, 0.0))
+    now, before = variance + (found - adapted) ** 2, scale**2 + (mean - adapted) ** 2
+    spread = np.sqrt(share * now + (1.0 - share) * before)
     return {f"{prefix}/mean": adapted, f"{prefix}/scale": np.where(spread > 1e-6 * scale, spread, scale)}
 
 

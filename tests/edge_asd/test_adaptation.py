@@ -120,3 +120,18 @@ def test_a_feature_that_never_changes_here_keeps_its_scale() -> None:
     still = [{"plain": np.zeros((500, 3)), "scaled": np.tile([1.0, 2.0], (10**6, 1))}]
     scale = adapt(recipe(), given, still)["branches/scaled/transform/scale"].astype(np.float64)
     assert (scale > 0).all()
+
+
+def test_a_small_spread_far_from_zero_keeps_its_digits() -> None:
+    far = np.array([1e6, -1e6])
+    given = arrays(np.ones((2, 3))) | {"branches/scaled/transform/mean": far}
+    rows = [0.002 * RNG.normal(size=(5, 2)) for _ in range(40)]
+    given["branches/scaled/transform/scale"] = np.array([1e-3, 4e-3])
+    near = {**given, "branches/scaled/transform/mean": np.zeros(2)}
+    scales = [
+        adapt(recipe(), start, [{"plain": np.zeros((1, 3)), "scaled": row + offset} for row in rows])[
+            "branches/scaled/transform/scale"
+        ].astype(np.float64)
+        for start, offset in ((given, far), (near, 0.0))
+    ]
+    np.testing.assert_allclose(*scales, rtol=1e-6)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.special import gammaln
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import KernelDensity
 from sklearn.svm import OneClassSVM
 
+from edge_asd.errors import InputError
 from edge_asd.recipe.detectors import KdeSettings, Kernel, OneClassSvmSettings
 from edge_asd_export.fitting.requirements import require_rows, require_varying
 from edge_asd_export.fitting.suspicions import constant_features
 
+_ITERATIONS = 1_000_000
+"""Steps of the support vector solver after which it is given up: it takes hundreds, or never comes to an end."""
 _KERNELS = {"rbf": "rbf", "linear": "linear", "polynomial": "poly"}
 
 
@@ -50,13 +55,28 @@ def fit_one_class_svm(
         gamma=gamma,
         degree=settings.degree,
         coef0=settings.coef0,
-    ).fit(rows)
+        max_iter=_ITERATIONS,
+    )
+    _fit(model, rows, where)
     arrays: dict[str, NDArray[np.generic]] = {
         "support_vectors": model.support_vectors_,
         "weights": model.dual_coef_[0],
         "intercept": model.intercept_,
     }
     return arrays if settings.kernel == "linear" else arrays | {"gamma": np.array([gamma])}
+
+
+def _fit(model: OneClassSVM, rows: NDArray[np.float64], where: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(rows)
+    if model.fit_status_:
+        raise InputError(
+            where,
+            expected="a border around the rows",
+            found=f"none after {_ITERATIONS:,} steps of the solver",
+            remedy="set transform.standardize, or take the rbf kernel",
+        )
 
 
 def _log_radial_integral(kernel: Kernel, features: int) -> float:
