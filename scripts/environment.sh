@@ -9,7 +9,9 @@ install() {
   if [[ $(id -u) != 0 ]]; then elevate=(sudo -n); fi
   if command -v apt-get >/dev/null && "${elevate[@]}" true 2>/dev/null; then
     echo "installing ${missing[*]}" >&2
-    { "${elevate[@]}" apt-get update -qq && "${elevate[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}"; } >/dev/null 2>&1 && return 0
+    # Another installation may be under way, and holds the lock meanwhile.
+    local get=("${elevate[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
+    { "${get[@]}" update && "${get[@]}" install -y "${missing[@]}"; } >/dev/null 2>&1 && return 0
   fi
   echo "could not install ${missing[*]}; do it by hand: sudo apt-get install ${missing[*]}" >&2
 }
