@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_asd.errors import CheckFailedError
+from edge_asd_export.nets import NETS, require_fit
 from edge_asd_export.progress import reporting
-from edge_asd_export.weights.registry import SOURCES, find_source
+from edge_asd_export.weights.files import WeightsFile
+from edge_asd_export.weights.registry import SOURCES, Source, find_source
 from edge_asd_export.weights.store import Store
 
 EXAMPLE = """\
@@ -17,8 +19,8 @@ EXAMPLE = """\
   edge-asd weights add vggish ~/vggish_model.ckpt      take a file that was downloaded elsewhere
   edge-asd weights verify                              are those that are here still what was published?
 
-Every file is checked against its published checksum and read without running anything in it. 'export' finds what is
-here by itself; any other file is given to it with --weights."""
+Every file is checked against its published checksum, or the net that it belongs to where there is none, and read
+without running anything in it. 'export' finds what is here by itself; any other file is given to it with --weights."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for."""
-    return _ACTIONS[arguments.action](arguments, Store(arguments.folder))
+    return _ACTIONS[arguments.action](arguments, Store(arguments.folder, _require_fit))
+
+
+def _require_fit(source: Source, weights: WeightsFile) -> None:
+    for net in NETS:
+        if net in source.nets:
+            require_fit(net, weights)
 
 
 def _list(arguments: argparse.Namespace, store: Store) -> int:

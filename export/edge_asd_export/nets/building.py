@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edge_asd.errors import InputError
-from edge_asd.recipe.models import Net
+from edge_asd.recipe.models import Net, NetName
 from edge_asd_export.nets.catalogue import NETS
 from edge_asd_export.nets.definition import Definition, Options, Patches
 from edge_asd_export.training.keras_session import import_keras
@@ -70,6 +70,12 @@ def build_net(settings: Net, patches: Patches, file: WeightsFile, where: str) ->
     model = net.build(import_keras(0), Options(patches, settings.embedding or net.embeddings[0], file.format))
     load(model, file, net.namings[file.format])
     return model
+
+
+def require_fit(name: NetName, file: WeightsFile) -> None:
+    """Refuse weights that are not of this net: an InputError says what is missing, left over or of another shape."""
+    net = NETS[name]
+    build_net(Net(name=name), Patches(net.frames or net.least_frames, net.bands), file, name)
 
 
 def build_untrained(settings: Net, patches: Patches, where: str, *, seed: int) -> Any:

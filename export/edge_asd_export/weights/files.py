@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd.errors import InputError
+from edge_asd.files import read_limited
 
 Array = NDArray[np.generic]
 Format = Literal["keras", "torch", "tensorflow"]
@@ -38,6 +40,20 @@ def broken(where: str, kind: str, reason: object) -> InputError:
     """Return the error for a file that is not what it seems to be."""
     text = " ".join(str(reason).split())[:160] or "something else"
     return InputError(where, expected=kind, found=text, remedy=REMEDY)
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file of at most `LIMIT` bytes.
+
+    Raises
+    ------
+    InputError
+        When it is missing, cannot be read, is larger, or is none, as a pipe that never ends.
+    """
+    kind = "a file of weights"
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(str(path), expected=kind, found="a pipe or a device")
+    return read_limited(path, LIMIT, kind)
 
 
 def gunzip(content: bytes, where: str) -> bytes:

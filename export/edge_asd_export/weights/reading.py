@@ -6,9 +6,8 @@ import hashlib
 from pathlib import Path
 
 from edge_asd.errors import InputError
-from edge_asd.files import read_limited
 from edge_asd_export.weights import checkpoint, keras_h5, safetensors, torch_file
-from edge_asd_export.weights.files import LIMIT, REMEDY, WeightsFile, gunzip
+from edge_asd_export.weights.files import REMEDY, WeightsFile, gunzip, read_file
 
 _GZIP = b"\x1f\x8b"
 _KNOWN = "weights of Keras (.h5), PyTorch (.pth), safetensors or a TensorFlow checkpoint"
@@ -26,12 +25,12 @@ def read_weights(path: Path) -> WeightsFile:
     Raises
     ------
     InputError
-        When it is of no known format, damaged, wants to run code, or is larger than a gibibyte.
+        When it is of no known format, damaged, wants to run code, is larger than a gibibyte, or is no file.
     """
     index = path.with_name(f"{path.name}.index")
     if not path.exists() and index.exists():
         path = index
-    content = read_limited(path, LIMIT, "a file of weights")
+    content = read_file(path)
     return _read(path, content)._replace(sha256=hashlib.sha256(content).hexdigest())
 
 

@@ -53,12 +53,23 @@ def read(content: bytes, where: str) -> WeightsFile:
     try:
         header = msgspec.json.decode(content[_LENGTH : _LENGTH + length], type=dict[str, msgspec.Raw])
         header.pop("__metadata__", None)
-        arrays = {name: _array(msgspec.json.decode(raw, type=_Entry), data) for name, raw in header.items()}
-        if not arrays:
+        entries = {name: msgspec.json.decode(raw, type=_Entry) for name, raw in header.items()}
+        if not entries:
             raise ValueError("no weights")
+        arrays = {name: _array(entry, data) for name, entry in _disjoint(entries).items()}
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise broken(where, _KIND, error) from error
     return WeightsFile(where, "torch", arrays)
+
+
+def _disjoint(entries: dict[str, _Entry]) -> dict[str, _Entry]:
+    # A small file could otherwise unfold to any size.
+    end = 0
+    for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
+        if entry.data_offsets[0] < end:
+            raise ValueError(f"an array {name[:60]!r} that shares its bytes with another")
+        end = entry.data_offsets[1]
+    return entries
 
 
 def _array(entry: _Entry, data: memoryview) -> Array:

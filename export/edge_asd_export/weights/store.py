@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pooch
 
 from edge_asd.errors import InputError
-from edge_asd.files import read_limited, write_atomically
+from edge_asd.files import write_atomically
 from edge_asd_export.progress import SILENT, Reporter
 from edge_asd_export.weights.checksums import check, digest
 from edge_asd_export.weights.download import download
-from edge_asd_export.weights.files import LIMIT
+from edge_asd_export.weights.files import LIMIT, WeightsFile, read_file
 from edge_asd_export.weights.reading import read_weights
 from edge_asd_export.weights.registry import SOURCES, Source, find_source
 
@@ -31,10 +32,20 @@ class Store:
 
     Beside each file stands its SHA-256 from when it came, so that `verify` finds what changed since, even where the
     publisher gives no checksum.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    require_fit
+        Refuses weights that are not of the net they are published for: asked where no checksum tells.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, require_fit: Callable[[Source, WeightsFile], None] | None = None
+    ) -> None:
         self.folder = folder or Path(pooch.os_cache("edge-asd")) / "weights"
+        self._require_fit = require_fit
 
     def find(self, name: str) -> Kept | None:
         """Return where weights are on this machine, or None; errors as `find_source`."""
@@ -72,8 +83,7 @@ class Store:
             part.unlink(missing_ok=True)
         download(url or source.url, part, limit=min(LIMIT, int(2e6 * source.megabytes)), reporter=reporter)
         try:
-            check(part, source.checksum, remedy="it was removed: fetch it again, or see 'weights add'")
-            read_weights(part)
+            self._require(part, source, "it was removed: fetch it again, or see 'weights add'")
         except InputError:
             part.unlink()
             raise
@@ -90,9 +100,8 @@ class Store:
             When it is not what was published under this name, or no file of weights at all.
         """
         source = find_source(name)
-        content = read_limited(file, LIMIT, "a file of weights")
-        check(file, source.checksum, remedy=f"{name} is published at {source.url}")
-        read_weights(file)
+        content = read_file(file)
+        self._require(file, source, f"{name} is published at {source.url}")
         self._make_folder()
         target = self.folder / source.file
         self._keep(content, target)
@@ -110,14 +119,19 @@ class Store:
     def _fault(self, path: Path, source: Source) -> InputError | None:
         remedy = f"remove it, and fetch {source.name} again"
         try:
-            check(path, source.checksum, remedy=remedy)
             record = _record_of(path)
-            if record.is_file():
+            if not source.checksum and record.is_file():
                 check(path, f"sha256:{record.read_text('ascii').strip()}", remedy=remedy)
-            read_weights(path)
+            self._require(path, source, remedy)
         except InputError as error:
             return error
         return None
+
+    def _require(self, path: Path, source: Source, remedy: str) -> None:
+        check(path, source.checksum, remedy=remedy)
+        weights = read_weights(path)
+        if self._require_fit and not source.checksum:
+            self._require_fit(source, weights)
 
     def _make_folder(self) -> None:
         try:

@@ -55,7 +55,7 @@ def read(content: bytes, where: str) -> WeightsFile:
         When it is damaged, holds something else than tensors, or wants to run code.
     """
     try:
-        arrays = _read_zip(content, where) if content.startswith(ZIP_SIGNATURE) else _read_legacy(content)
+        arrays = _read_zip(content, where) if content.startswith(ZIP_SIGNATURE) else _read_legacy(content, where)
     except (
         ValueError,
         zipfile.BadZipFile,
@@ -81,10 +81,10 @@ def _read_zip(content: bytes, where: str) -> dict[str, Array]:
             raise ValueError("numbers of another byte order")
         tensors = _tensors(read_pickle(io.BytesIO(archive.read(listing))).value)
         keys = {tensor.storage.key for tensor in tensors.values()}
-        return _arrays(tensors, {key: archive.read(f"{folder}data/{key}") for key in keys})
+        return _arrays(tensors, {key: archive.read(f"{folder}data/{key}") for key in keys}, where)
 
 
-def _read_legacy(content: bytes) -> dict[str, Array]:
+def _read_legacy(content: bytes, where: str) -> dict[str, Array]:
     file = io.BytesIO(content)
     read_pickle(file)
     if read_pickle(file).value != _PROTOCOL:
@@ -101,7 +101,7 @@ def _read_legacy(content: bytes) -> dict[str, Array]:
         if length != storage.length:
             raise ValueError(f"{length} numbers where {storage.length} are announced")
         stretches[str(key)] = file.read(length * _dtype(storage).itemsize)
-    return _arrays(tensors, stretches)
+    return _arrays(tensors, stretches, where)
 
 
 def _tensors(content: Any) -> dict[str, Tensor]:
@@ -116,7 +116,9 @@ def _tensors(content: Any) -> dict[str, Tensor]:
     return tensors
 
 
-def _arrays(tensors: Mapping[str, Tensor], stretches: Mapping[str, bytes]) -> dict[str, Array]:
+def _arrays(tensors: Mapping[str, Tensor], stretches: Mapping[str, bytes], where: str) -> dict[str, Array]:
+    # Many tensors may share their numbers: a small file could unfold to any size.
+    check_size(sum(math.prod(tensor.shape) * _dtype(tensor.storage).itemsize for tensor in tensors.values()), where)
     return {name: _array(tensor, stretches[tensor.storage.key]) for name, tensor in tensors.items()}
 
 

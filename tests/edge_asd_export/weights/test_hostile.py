@@ -128,6 +128,14 @@ def test_a_zip_bomb_is_refused_before_it_unfolds(tmp_path: Path, monkeypatch: py
     assert "bytes of weights" in refusal(path)
 
 
+def test_tensors_that_share_their_numbers_do_not_unfold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LIMIT", 1 << 20)
+    one = tensor_pickle(length=1 << 17, shape=(1 << 17,))[len(b"\x80\x02}q\x00X\x01\x00\x00\x00w") : -len(b"s.")]
+    items = b"".join(b"X\x01\x00\x00\x00" + name + one + b"s" for name in (b"a", b"b", b"c"))
+    path = torch_zip(tmp_path / "w.pth", b"\x80\x02}q\x00" + items + b".", **{"0": bytes(1 << 19)})
+    assert "1,572,864 bytes" in refusal(path)
+
+
 def damaged_gzip(path: Path) -> None:
     path.write_bytes(gzip.compress(bytes(1000))[:-12])
 
@@ -227,6 +235,15 @@ def safetensors_of_no_json(path: Path) -> None:
     path.write_bytes(safetensors(b"{" * 3000, bytes(16)))
 
 
+def safetensors_that_share_their_bytes(path: Path) -> None:
+    entry = {"dtype": "F32", "shape": [1 << 18], "data_offsets": [0, 1 << 20]}
+    path.write_bytes(safetensors({f"w{number}": entry for number in range(3)}, bytes(1 << 20)))
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
 def checkpoint_of_noise(path: Path) -> None:
     path.write_bytes(np.random.default_rng(0).bytes(2000) + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb")
 
@@ -238,6 +255,7 @@ def checkpoint_of_noise(path: Path) -> None:
         *(h5_with_numbers_elsewhere, h5_that_claims_a_terabyte, zip_without_weights, half_a_zip),
         *(tensor_beyond_its_numbers, tensor_of_too_few_bytes, tensor_that_repeats_itself, checkpoint_of_noise),
         *(safetensors_beyond_its_end, safetensors_of_another_shape, safetensors_of_no_json),
+        *(safetensors_that_share_their_bytes, pipe),
     ],
 )
 def test_what_is_no_file_of_weights_is_refused(make: Callable[[Path], None], tmp_path: Path) -> None:

@@ -260,3 +260,14 @@ def test_on_the_command_line(
     assert main(["weights", "fetch", "nothing", *folder]) == 2
     assert "expected one of openl3-mel128-env" in capsys.readouterr().err
     assert main(["weights", "add", "served", str(tmp_path / "none"), *folder]) == 2
+
+
+def test_weights_of_another_net_are_not_taken_where_no_checksum_tells(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    file = tmp_path / "yamnet.h5"
+    file.write_bytes(content)
+    assert main(["weights", "add", "yamnet", str(file), "--folder", str(tmp_path / "store")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"edge-asd: {file}: expected 54 layers with weights, found 0")
+    assert not (tmp_path / "store").exists()
