@@ -233,7 +233,7 @@ class Evidence(Settings):
     max_bytes: Annotated[int, Meta(ge=1 << 20)] = 256 << 20
     """Most bytes of clips; the oldest are dropped first."""
     max_age_s: PositiveFloat = 90 * 24 * 3600.0
-    """Seconds after which a clip is dropped."""
+    """Seconds after which a clip is dropped, where a time server has set the clock: a wrong one would drop them all."""
     max_count: PositiveInt = 1000
     """Most clips."""
     keep_free_bytes: Annotated[int, Meta(ge=0)] = 64 << 20

@@ -248,13 +248,12 @@ class Judgement:
     def _event(self, change: Change) -> Event:
         anomaly, stands_out = change.anomaly, self._explanation
         ended = change.type == "end"
-        _log.warning(
-            "%s: anomaly %s: score %.3g, threshold %.3g",
-            self._source.name,
-            change.type,
-            anomaly.score,
-            anomaly.threshold,
-        )
+        line = f"{self.name}: anomaly {change.type}: score {anomaly.score:.3g}, threshold {anomaly.threshold:.3g}"
+        # So many updates that they are held back must not hold back a beginning or an end.
+        if change.type == "update":
+            _log.info(line)
+        else:
+            _log.warning(line)
         return Event(
             ts=rfc3339(change.at.wall),
             id=anomaly.id,

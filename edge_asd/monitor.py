@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
 _CONNECT_S = 2.0
+_CHANGE_S = 5.0
 
 
 def monitor(read: Callable[[], Firmware], where: Path, *, once: bool = False) -> int:
@@ -64,9 +65,8 @@ def monitor(read: Callable[[], Firmware], where: Path, *, once: bool = False) ->
     with _signals() as asked, Daemon(read, where) as daemon:
         notifier.tell("READY=1", f"STATUS=listening to {len(daemon.crew.listeners)} source(s)")
         while not asked.stop.is_set() and not daemon.crew.is_over(once=once):
-            if asked.reload.is_set():
+            if asked.reload.is_set() and daemon.begin_reload():
                 asked.reload.clear()
-                daemon.try_reload()
             daemon.look_around()
             if not daemon.crew.stuck():
                 notifier.ping()
@@ -102,6 +102,7 @@ class Daemon:
         self._plan = make_plan(firmware, where, self._watch.add)
         self._watch.keep(self._plan.files)
         self._reloads = Reloads()
+        self._reloading: threading.Thread | None = None
         self._due = self._started
         self._working = ExitStack()
         self._serving = ExitStack()
@@ -112,11 +113,13 @@ class Daemon:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        # What is being changed is waited for, for a while.
+        self._lock.acquire(timeout=_CHANGE_S)
         self._serving.close()
         self._working.close()
 
     def look_around(self) -> None:
-        """Publish the health where it is due, and read anew what has changed."""
+        """Publish the health where it is due, and have what has changed read anew."""
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self._plan.firmware.health_interval_s
             self._tell_health()
@@ -126,9 +129,9 @@ class Daemon:
                 self.crew.replace_failed(time.monotonic())
             finally:
                 self._lock.release()
-        if self._watch.has_changed():
-            _log.info("the configuration or a bundle has changed")
-            self.try_reload()
+        if not self._is_reloading() and self._watch.has_changed():
+            _log.info("the configuration, a bundle or a certificate has changed")
+            self.begin_reload()
 
     def _tell_health(self) -> None:
         try:
@@ -136,8 +139,21 @@ class Daemon:
         except Exception:  # noqa: BLE001 - a guard: a figure that is none must not end the listening
             _log.exception("the health could not be published")
 
-    def try_reload(self) -> None:
-        """Read configuration and bundles anew; where they cannot be used, the old ones go on."""
+    def begin_reload(self) -> bool:
+        """Have configuration and bundles read anew, unless that is under way; return whether it was begun.
+
+        A self-test takes its time, and a disk that hangs takes for ever: neither keeps the daemon from its duties.
+        """
+        if self._is_reloading():
+            return False
+        self._reloading = threading.Thread(target=self._try_reload, name="reload", daemon=True)
+        self._reloading.start()
+        return True
+
+    def _is_reloading(self) -> bool:
+        return self._reloading is not None and self._reloading.is_alive()
+
+    def _try_reload(self) -> None:
         try:
             self.reload()
         except Exception as error:  # noqa: BLE001 - a guard: whatever is wrong with the new, the old goes on

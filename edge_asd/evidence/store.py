@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import io
 import logging
+import math
 import queue
 import re
 import shutil
@@ -27,7 +28,7 @@ from edge_asd.evidence.picture import draw_spectrogram
 from edge_asd.files import write_atomically
 from edge_asd.firmware import Evidence
 from edge_asd.publish import Clip, EvidenceHealth
-from edge_asd.publish.clock import rfc3339
+from edge_asd.publish.clock import clock_synced, rfc3339
 from edge_asd.ulid import PATTERN
 
 _log = logging.getLogger(__name__)
@@ -79,10 +80,17 @@ class ClipStore:
         Where, and how many.
     clock
         Unix time in seconds.
+    is_set
+        Says whether the clock can be trusted; where it cannot, no clip is too old.
     """
 
-    def __init__(self, settings: Evidence, clock: Callable[[], float] = time.time) -> None:
-        self._settings, self._clock = settings, clock
+    def __init__(
+        self,
+        settings: Evidence,
+        clock: Callable[[], float] = time.time,
+        is_set: Callable[[], bool] = clock_synced,
+    ) -> None:
+        self._settings, self._clock, self._is_set = settings, clock, is_set
         self._folder = Path(settings.path or ".")
         self._jobs: queue.Queue[_Job | None] = queue.Queue(_MOST_WAITING)
         self._thread: threading.Thread | None = None
@@ -152,13 +160,14 @@ class ClipStore:
     def _make_room(self, size: int) -> None:
         """Drop the oldest clips until one of this size fits the quota; the room that others want is not touched."""
         limits, now = self._settings, self._clock()
+        longest_s = limits.max_age_s if self._is_set() else math.inf
         if size > limits.max_bytes:
             raise InputError("evidence.max_bytes", expected=f"room for a clip of {size}", found=str(limits.max_bytes))
         kept = self._kept()
         total = sum(clip.size for clip in kept)
         for number, clip in enumerate(kept):
             left = len(kept) - number
-            expired = now - clip.modified > limits.max_age_s
+            expired = now - clip.modified > longest_s
             if left < limits.max_count and total + size <= limits.max_bytes and not expired:
                 break
             total -= clip.size

@@ -35,7 +35,7 @@ class Request(
     source: str | None = None
     """Id of the source it is for; where left out the only one, or all where the command can mean all."""
     transaction: Transaction = None
-    """Anything the sender likes; the answer bears the same."""
+    """Any number, or text of up to 128 characters; the answer bears the same."""
 
 
 class Response(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-asd/response/1"):

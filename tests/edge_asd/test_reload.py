@@ -275,6 +275,19 @@ def test_a_configuration_that_cannot_be_used_is_refused(device: Device, text: st
     wait_for(lambda: windows(device, "hum") > before)
 
 
+def test_a_file_that_hangs_keeps_the_daemon_from_nothing(device: Device) -> None:
+    device.write(HUM)
+    device.start()
+    wait_for(lambda: windows(device, "hum") >= 2)
+    device.config.unlink()
+    os.mkfifo(device.config)
+    device.signal(signal.SIGHUP)
+    time.sleep(0.5)
+    pings, before = device.heard().count("WATCHDOG=1"), windows(device, "hum")
+    wait_for(lambda: device.heard().count("WATCHDOG=1") > pings + 2 and windows(device, "hum") > before)
+    assert device.end() == 0
+
+
 def test_another_device_id_is_another_device_to_the_broker(device: Device, broker: Any) -> None:
     device.write(HUM)
     device.start()

@@ -82,14 +82,17 @@ def test_a_clip_that_never_fits_costs_no_other(settings: Callable[..., Evidence]
 
 
 def test_the_old_go(settings: Callable[..., Evidence], tmp_path: Path) -> None:
-    store = ClipStore(settings(max_age_s=1000.0), clock=lambda: now)
-    now = 1e9
-    old = saved(store, new_id(), noise(0.1))
-    assert old is not None
-    os.utime(old.path, (now - 1001, now - 1001))
-    young = new_id()
+    now, is_set = 1e9, False
+    store = ClipStore(settings(max_age_s=1000.0), clock=lambda: now, is_set=lambda: is_set)
+    old, young, younger = (new_id() for _ in range(3))
+    clip = saved(store, old, noise(0.1))
+    assert clip is not None
+    os.utime(clip.path, (now - 1001, now - 1001))
     saved(store, young, noise(0.1))
-    assert names(tmp_path) == [young]
+    assert names(tmp_path) == [old, young]
+    is_set = True
+    saved(store, younger, noise(0.1))
+    assert names(tmp_path) == [young, younger]
 
 
 def test_what_else_lies_in_the_folder_is_left_alone(settings: Callable[..., Evidence], tmp_path: Path) -> None:
