@@ -31,10 +31,10 @@ def require_writable(path: Path) -> None:
     Raises
     ------
     InputError
-        When `path` is a folder, or the folder that it lies in is missing or not writable.
+        When `path` is a folder or a device, or the folder that it lies in is missing or not writable.
     """
-    if path.is_dir():
-        raise _unwritable(path, "a folder")
+    if path.exists() and not path.is_file():
+        raise _unwritable(path, "a folder" if path.is_dir() else "no regular file")
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
             pass

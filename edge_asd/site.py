@@ -6,7 +6,6 @@ other folds of the sound, so that the new threshold rests on sound that the grap
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from edge_asd import golden
 from edge_asd.adaptation import Pooled, adapt, adaptable
 from edge_asd.alarms import HeldOut, alarm_rate
-from edge_asd.audio import read_recording
+from edge_asd.audio import Roll, read_recording
 from edge_asd.bundle import Bundle, Manifest, Site, pack, unpack, write_bundle
 from edge_asd.calibration import Calibrated, NormalScores, PartScores, calibrate, join_all
 from edge_asd.explanation import Spectrum, band_edges, measure, normal_arrays, slice_count, spectral_branch
@@ -89,20 +88,19 @@ def listen(bundle: Bundle, paths: Iterable[Path], *, engine: Engine | None = Non
     Raises
     ------
     InputError
-        When one cannot be read, or is shorter than the bundle's horizon.
+        When one cannot be read, is silent, is shorter than the bundle's horizon, or stands there twice.
     """
     recipe = bundle.recipe
     rows = Rows(recipe, bundle.networks, engine=engine, where=bundle.where)
     runs: list[list[Pooled]] = []
     names: list[Path] = []
-    listing = hashlib.sha256()
+    roll = Roll()
     branch, step = spectral_branch(recipe), _step(recipe)
     bands = 0 if branch is None else len(band_edges(recipe.branches[branch], recipe.sample_rate)) - 1
     spectra: list[Spectrum] = []
     for path in paths:
         recording = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
-        content = hashlib.sha256(recording.samples.tobytes()).digest()
-        listing.update(path.name.encode("utf-8", "surrogateescape") + b"\0" + content)
+        roll.enter(recording)
         rows.reset()
         run: list[Pooled] = []
         for _, values in rows.process(recording.samples):
@@ -113,7 +111,7 @@ def listen(bundle: Bundle, paths: Iterable[Path], *, engine: Engine | None = Non
             raise too_short(str(path), len(recording.samples) / recipe.sample_rate, recipe)
         runs.append(run)
         names.append(path)
-    return Heard(runs, names, spectra, listing.hexdigest())
+    return Heard(runs, names, spectra, roll.sha256)
 
 
 def calibrate_on_site(

@@ -82,7 +82,7 @@ LAYERS = {
     "monitor": "changes control crew errors firmware logs notify plan publish recalibration report vitals web",
     # The command line, which imports each command only when it is called.
     "commands.check_broker": "configuration errors publish",
-    "commands.calibrate": "audio bundle errors golden interpreter site text",
+    "commands.calibrate": "audio bundle errors files golden interpreter site text",
     "commands.config": "configuration.check",
     "commands.devices": "microphones",
     "commands.monitor": "configuration errors firmware monitor",

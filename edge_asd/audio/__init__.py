@@ -1,6 +1,6 @@
 """Recordings and samples: finding, reading, decoding, choice of channel, resampling."""
 
-from edge_asd.audio.finding import SUFFIXES, find_recordings
+from edge_asd.audio.finding import SUFFIXES, find_recordings, spare_recording
 from edge_asd.audio.mixing import Channel, check_channel, to_mono
 from edge_asd.audio.pcm import SAMPLE_FORMATS, PcmDecoder, SampleFormat
 from edge_asd.audio.recordings import (
@@ -12,6 +12,7 @@ from edge_asd.audio.recordings import (
     read_recording,
 )
 from edge_asd.audio.resampling import Resampler, output_length
+from edge_asd.audio.roll import Roll
 
 __all__ = [
     "SAMPLE_FORMATS",
@@ -21,6 +22,7 @@ __all__ = [
     "Recording",
     "RecordingInfo",
     "Resampler",
+    "Roll",
     "SampleFormat",
     "check_channel",
     "find_recordings",
@@ -29,5 +31,6 @@ __all__ = [
     "probe_recording",
     "read_blocks",
     "read_recording",
+    "spare_recording",
     "to_mono",
 ]

@@ -40,6 +40,23 @@ def find_recordings(path: Path) -> list[Path]:
     return found
 
 
+def spare_recording(path: Path) -> None:
+    """Refuse to write where a recording stands, which came in the place of the name to write to.
+
+    Raises
+    ------
+    InputError
+        When there is a file at `path` whose name ends as a recording's.
+    """
+    if path.suffix.lower() in SUFFIXES and path.exists():
+        raise InputError(
+            str(path),
+            expected="a place to write to",
+            found="a recording, which would be lost",
+            remedy="choose another path",
+        )
+
+
 def _exists(path: Path) -> bool:
     try:
         path.stat()

@@ -7,9 +7,10 @@ from itertools import chain
 from pathlib import Path
 
 from edge_asd import golden
-from edge_asd.audio import find_recordings
+from edge_asd.audio import find_recordings, spare_recording
 from edge_asd.bundle import read_bundle
 from edge_asd.errors import InputError
+from edge_asd.files import require_writable
 from edge_asd.interpreter import Engine
 from edge_asd.site import SiteReport, calibrate_on_site, listen
 from edge_asd.text import to_json
@@ -44,9 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the new bundle, and say what has changed."""
     bundle = read_bundle(arguments.bundle)
+    require_writable(arguments.output)
+    spare_recording(arguments.output)
     engine = Engine(arguments.threads)
     golden.require(bundle, engine=engine)
-    paths = list(chain.from_iterable(map(find_recordings, arguments.recordings)))
+    paths = list(dict.fromkeys(chain.from_iterable(map(find_recordings, arguments.recordings))))
     heard = listen(bundle, paths, engine=engine)
     report = calibrate_on_site(
         bundle, heard, arguments.output, adapting=arguments.adapt, per_week=arguments.false_alarms_per_week

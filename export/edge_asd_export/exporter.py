@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from edge_asd import golden
-from edge_asd.audio import find_recordings, read_recording
+from edge_asd.audio import find_recordings, read_recording, spare_recording
 from edge_asd.bundle import SCHEMA, Bundle, Manifest, Quality, Training, pack, unpack, write_bundle
 from edge_asd.calibration import Calibrated, calibrate
 from edge_asd.errors import InputError
@@ -109,6 +109,7 @@ def export(
     """
     _check_seed(seed)
     require_writable(output)
+    spare_recording(output)
     labelled = sort_recordings(_find(recordings))
     recipe = name_sections(limit_bandwidth(recipe, labelled.training), labelled.training)
     ledger = Ledger(board, reporter.say)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,8 +9,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from edge_asd.audio import Recording, read_recording
-from edge_asd.errors import InputError
+from edge_asd.audio import Recording, Roll, read_recording
 from edge_asd.pipeline import Rows, RowSet
 from edge_asd.recipe.graph import Horizon, Recipe
 from edge_asd.scoring import too_short
@@ -77,17 +75,13 @@ def gather(
     rows = _rows(recipe, networks, memory)
     stretches: list[Stretch] = []
     rates: set[int] = set()
-    seen: dict[bytes, Path] = {}
-    listing = hashlib.sha256()
+    roll = Roll()
     for path in reporter.track(paths, "reading recordings"):
         recording = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
-        content = hashlib.sha256(recording.samples.tobytes()).digest()
-        _check_sound(recording)
-        _check_new(seen, content, path)
-        listing.update(path.name.encode("utf-8", "surrogateescape") + b"\0" + content)
+        roll.enter(recording)
         rates.add(recording.native_rate)
         stretches += _cut(recording, path, rows, recipe)
-    return Material(stretches, sorted(rates), listing.hexdigest())
+    return Material(stretches, sorted(rates), roll.sha256)
 
 
 def gather_labelled(
@@ -128,22 +122,3 @@ def _cut(recording: Recording, path: Path, rows: Rows | RememberedRows, recipe: 
     if not found:
         raise too_short(str(path), len(recording.samples) / recipe.sample_rate, recipe)
     return found
-
-
-def _check_sound(recording: Recording) -> None:
-    # What a dead microphone gives would widen what counts as normal.
-    if not np.ptp(recording.samples):
-        raise InputError(
-            str(recording.path),
-            expected="sound",
-            found="silence from end to end",
-            remedy="leave it out, and see whether the microphone works",
-        )
-
-
-def _check_new(seen: dict[bytes, Path], content: bytes, path: Path) -> None:
-    twin = seen.setdefault(content, path)
-    if twin != path:
-        raise InputError(
-            str(path), expected="another recording", found=f"the sound of {twin} again", remedy="leave one out"
-        )

@@ -47,6 +47,12 @@ def test_a_place_that_cannot_be_written_is_known_before_and_after(place: str, tm
     assert names(tmp_path) == ["file"]
 
 
+def test_a_device_is_no_place_for_a_file() -> None:
+    # The superuser would put a file in its stead.
+    with pytest.raises(InputError, match="/dev/null: expected a place that can be written, found no regular file"):
+        require_writable(Path("/dev/null"))
+
+
 def test_asking_whether_a_place_can_be_written_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.easd").write_bytes(b"older")
     require_writable(tmp_path / "a.easd")

@@ -78,16 +78,15 @@ def test_what_is_no_network_is_refused(content: bytes) -> None:
 
 def test_a_net_that_fails_while_it_runs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = find_runtime()
+    real: Any = runtime.interpreter
 
-    class Failing(runtime.interpreter):  # type: ignore[misc]
+    class Failing(real):  # type: ignore[misc]
         def invoke(self) -> None:
             raise RuntimeError("gather index out of bounds\nNode number 2 (GATHER) failed to invoke.")
 
     monkeypatch.setattr(interpreter, "find_runtime", lambda: runtime._replace(interpreter=Failing))
     network = Network(PROBE, where="pump.easd: net")
-    with pytest.raises(
-        InputError, match=r"^pump\.easd: net: expected a net that can be run, found .*GATHER"
-    ):
+    with pytest.raises(InputError, match=r"^pump\.easd: net: expected a net that can be run, found .*GATHER"):
         network(np.array([[2.0]], np.float32))
 
 

@@ -124,6 +124,29 @@ def test_command(
     assert bool(report["adapted"]) == ("--adapt" in words)
 
 
+def test_silence_and_sound_heard_twice_are_refused(
+    bundle: Bundle, louder: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent = write(tmp_path / "silent.wav", np.zeros(5 * RATE, np.float32))
+    copy = tmp_path / "copy.wav"
+    copy.write_bytes(louder[0].read_bytes())
+    for recording, said in ((silent, "silent.wav: expected sound"), (copy, f"the sound of {louder[0]} again")):
+        assert main(["calibrate", bundle.where, *map(str, louder), str(recording), "-o", str(tmp_path / "b.easd")]) == 2
+        assert said in capsys.readouterr().err
+    # A folder that is named twice is one folder.
+    assert main(["calibrate", bundle.where, *2 * [str(louder[0].parent)], "-o", str(tmp_path / "b.easd")]) == 0
+    assert "3 recordings" in capsys.readouterr().out
+
+
+def test_nothing_is_listened_to_for_a_place_that_takes_no_bundle(
+    bundle: Bundle, louder: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = louder[1].read_bytes()
+    assert main(["calibrate", bundle.where, str(louder[0].parent), "-o", str(louder[1])]) == 2
+    assert "a recording, which would be lost" in capsys.readouterr().err
+    assert louder[1].read_bytes() == kept
+
+
 def test_command_refuses_a_rate_of_nothing(bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["calibrate", bundle.where, str(tmp_path), "-o", "b.easd", "--false-alarms-per-week", "-1"]
     assert main(command) == 2

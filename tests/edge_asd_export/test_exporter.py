@@ -190,6 +190,17 @@ def test_what_cannot_be_used_is_refused_and_an_older_bundle_stays(
     assert not list(tmp_path.glob(".*"))
 
 
+def test_no_recording_gives_way_to_a_bundle(tmp_path: Path) -> None:
+    # `-o rec/*.wav` makes of the first recording the place to write to.
+    first, *others = write_normal(tmp_path / "rec", 12)
+    kept = first.read_bytes()
+    with pytest.raises(
+        InputError, match=r"00\.wav: expected a place to write to, found a recording, which would be lost"
+    ):
+        export(others, recipe(WITHOUT_NET), first)
+    assert first.read_bytes() == kept
+
+
 def test_a_labelled_recording_that_cannot_be_judged_costs_no_older_bundle(tmp_path: Path) -> None:
     write_normal(tmp_path / "normal", 6)
     write(tmp_path / "abnormal" / "a.wav", hum(0.5, 99))
