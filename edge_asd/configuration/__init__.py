@@ -6,5 +6,15 @@ command line), `faults` (what does not fit, and where), `loading` (all of it, en
 
 from edge_asd.configuration.loading import apply_overrides, load, parse, read_mapping, resolve_path
 from edge_asd.configuration.secrets import read_secret, redacted
+from edge_asd.configuration.words import did_you_mean
 
-__all__ = ["apply_overrides", "load", "parse", "read_mapping", "read_secret", "redacted", "resolve_path"]
+__all__ = [
+    "apply_overrides",
+    "did_you_mean",
+    "load",
+    "parse",
+    "read_mapping",
+    "read_secret",
+    "redacted",
+    "resolve_path",
+]

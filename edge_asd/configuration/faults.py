@@ -6,8 +6,6 @@ not fit is found, so that an error names that piece; msgspec's own messages lose
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -27,7 +25,7 @@ from edge_asd.configuration.shapes import (
     records,
     tag_of,
 )
-from edge_asd.configuration.words import expected, is_secret, one_of, shown
+from edge_asd.configuration.words import did_you_mean, expected, is_secret, one_of, shown
 from edge_asd.configuration.yaml_text import plain_scalar
 from edge_asd.errors import EdgeAsdError, InputError
 
@@ -123,7 +121,7 @@ def _unknown_key(value: dict[str, Any], record: type[msgspec.Struct], path: Plac
     if f"{key}_file" in known:
         return _literal_secret(key, path)
     found = f"unknown key {shown(key)}"
-    return Fault((*path, key), expected=one_of(known), found=found, remedy=_did_you_mean(key, known))
+    return Fault((*path, key), expected=one_of(known), found=found, remedy=did_you_mean(key, known))
 
 
 def _literal_secret(key: str, path: Place) -> Fault:
@@ -152,7 +150,7 @@ def _fault_of_kind(value: dict[str, Any], candidates: list[type[msgspec.Struct]]
     tags = [tag for tag in map(tag_of, candidates) if tag]
     key, kinds = tags[0][0], [kind for _, kind in tags]
     kind = value.get(key)
-    remedy = _did_you_mean(kind, kinds) if key in value else f"add '{key}: …' under {dotted(path)}"
+    remedy = did_you_mean(kind, kinds) if key in value else f"add '{key}: …' under {dotted(path)}"
     return Fault((*path, key), expected=one_of(kinds), found=shown(kind, (*path, key)), remedy=remedy)
 
 
@@ -183,10 +181,4 @@ def _remedy_for_text(text: str, annotation: Any) -> str:
     if accepts(True, annotation):
         return "write true or false"
     choices = [choice for member in members(annotation) if get_origin(member) is Literal for choice in get_args(member)]
-    return _did_you_mean(text, [choice for choice in choices if isinstance(choice, str)])
-
-
-def _did_you_mean(found: Any, known: Iterable[str]) -> str:
-    by_lower = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(str(found).lower(), by_lower, n=1)
-    return f"did you mean {by_lower[close[0]]!r}?" if close else ""
+    return did_you_mean(text, [choice for choice in choices if isinstance(choice, str)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -55,6 +56,13 @@ def is_secret(path: Place) -> bool:
 def one_of(values: Iterable[Any], which: str = "one") -> str:
     """List values to choose from."""
     return f"{which} of " + ", ".join(value if isinstance(value, str) else _shown_scalar(value) for value in values)
+
+
+def did_you_mean(found: Any, known: Iterable[str]) -> str:
+    """Ask after the name that was perhaps meant; nothing where none is like the one that was found."""
+    by_lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(str(found).lower(), by_lower, n=1)
+    return f"did you mean {by_lower[close[0]]!r}?" if close else ""
 
 
 def _shown_text(text: str) -> str:

@@ -16,7 +16,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge_asd.configuration import load, parse, read_mapping
+from edge_asd.configuration import did_you_mean, load, parse, read_mapping
 from edge_asd.configuration.shapes import chosen, fields_of, is_record
 from edge_asd.configuration.yaml_text import parse_mapping
 from edge_asd.errors import InputError
@@ -75,7 +75,7 @@ def load_recipe(name_or_file: str, overrides: Iterable[str] = ()) -> Recipe:
             "--recipe",
             expected="a shipped recipe or a YAML file",
             found=repr(name_or_file),
-            remedy="edge-asd recipes lists what ships",
+            remedy=" ".join([did_you_mean(name_or_file, _shipped()), "edge-asd recipes lists what ships"]),
         )
     return load(path, Recipe, overrides=_spelt_out(overrides, read_mapping(path)))
 

@@ -282,8 +282,10 @@ def _check_given(recipe: Recipe, given: GivenWeights) -> None:
     trained = [branch.model for branch in branches.values() if not _untrained(branch)]
     names = {_wanted(model) for model in trained if isinstance(model, Net)}
     for key in given:
+        if not branches:
+            raise InputError("--weights", expected="none for a recipe without a pretrained net", found=str(given[key]))
         if key == "" and len(branches) != 1:
-            known = ", ".join(branches) or "none"
+            known = ", ".join(branches)
             raise InputError("--weights", expected=f"NAME=FILE for one of the branches {known}", found="a file alone")
         if key and key not in branches and key not in names:
             raise InputError("--weights", expected=f"one of {', '.join([*branches, *sorted(names)])}", found=repr(key))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from edge_asd.configuration import did_you_mean
 from edge_asd.errors import InputError
 
 
@@ -110,5 +111,10 @@ def find_source(name: str) -> Source:
         When there are none.
     """
     if name not in SOURCES:
-        raise InputError("weights", expected=f"one of {', '.join(SOURCES)}", found=repr(name))
+        raise InputError(
+            "weights",
+            expected=f"one of {', '.join(SOURCES)}",
+            found=repr(name),
+            remedy=did_you_mean(name, SOURCES),
+        )
     return SOURCES[name]

@@ -156,5 +156,9 @@ def test_an_override_that_does_not_fit_is_refused(overrides: list[str], said: st
 
 
 def test_an_unknown_name_is_refused() -> None:
-    with pytest.raises(InputError, match="expected a shipped recipe or a YAML file, found 'gwrp'; edge-asd recipes"):
-        load_recipe("gwrp")
+    for name, remedy in (
+        ("nothing like it", "edge-asd recipes"),
+        ("GWRP", "did you mean 'gwrp-gmm'. edge-asd recipes"),
+    ):
+        with pytest.raises(InputError, match=f"a shipped recipe or a YAML file, found '{name}'; {remedy}"):
+            load_recipe(name)

@@ -54,6 +54,7 @@ def test_quiet_shows_no_progress_and_what_is_set_counts(folder: Path, capsys: py
         (["rec", "--set", "horizon.seconds=5"], "expected at least 5 s of sound"),
         (["rec", "--set", "parts.steady.branches=[nothing]"], "expected one of bands, surprise, found 'nothing'"),
         (["rec", "--recipe", "no-such"], "--recipe: expected a shipped recipe or a YAML file"),
+        (["rec", "--weights", "a.h5"], "--weights: expected none for a recipe without a pretrained net, found a.h5"),
         (["rec", "-o", "nowhere/a.easd"], "nowhere/a.easd: expected a place that can be written"),
         (["rec", "--quantize", "int4"], "invalid choice: 'int4'"),
         (["rec", "--seed", "-1"], "seed: expected 0 to 4294967295, found -1"),
