@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 
 import msgspec
 
 from edge_asd.alarms import read_alarm_rate
-from edge_asd.audio import read_recording
+from edge_asd.audio import Recording, read_recording
 from edge_asd.bundle import Bundle
 from edge_asd.errors import InputError
 from edge_asd.explanation import BandDeviation, Explanation, MomentDeviation
@@ -16,6 +17,8 @@ from edge_asd.firmware import Decision
 from edge_asd.interpreter import Engine
 from edge_asd.pipeline import Pipeline, Score
 from edge_asd.recipe.graph import Recipe
+
+_log = logging.getLogger(__name__)
 
 
 class RecordingScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +48,30 @@ class RecordingScore(msgspec.Struct, frozen=True, kw_only=True):
     """Moments of it that stand out, in seconds from its beginning."""
 
 
+class BandwidthWatch:
+    """Says in the log, once for each sampling rate, that recordings lack frequencies which a bundle has learnt."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._learnt_hz = min(bundle.manifest.training.bandwidth_hz, bundle.recipe.sample_rate / 2)
+        self._told: set[int] = set()
+
+    def look_at(self, recording: Recording) -> None:
+        """Look at a recording's own sampling rate."""
+        rate = recording.native_rate
+        if rate / 2 >= self._learnt_hz or rate in self._told:
+            return
+        self._told.add(rate)
+        _log.warning(
+            "%s: sampled at %d Hz, it holds nothing above %g Hz, and the bundle has learnt up to %g Hz: that alone may "
+            "make it and its like anomalous; record at %g Hz or more",
+            recording.path,
+            rate,
+            rate / 2,
+            self._learnt_hz,
+            2 * self._learnt_hz,
+        )
+
+
 class Scorer:
     """Judges recordings, one after another, with one bundle."""
 
@@ -53,6 +80,7 @@ class Scorer:
         self._threshold = bundle.manifest.calibration.threshold
         self._rarity = read_alarm_rate(bundle, Decision())
         self._pipeline = Pipeline(bundle, engine=engine)
+        self._bandwidth = BandwidthWatch(bundle)
 
     def score(self, path: Path) -> RecordingScore:
         """Judge one recording.
@@ -63,6 +91,7 @@ class Scorer:
             When it cannot be read, or is shorter than the bundle's horizon.
         """
         recording = read_recording(path, channel=self._recipe.channel, sample_rate=self._recipe.sample_rate)
+        self._bandwidth.look_at(recording)
         self._pipeline.reset()
         worst: Score | None = None
         horizons = 0
@@ -84,7 +113,7 @@ class Scorer:
             worst_second=(worst.end - self._recipe.horizon_samples) / self._recipe.sample_rate,
             parts=worst.parts,
             probability=probability,
-            severity=-math.log10(probability),
+            severity=0.0 - math.log10(probability),
             bands=explanation.bands,
             moments=explanation.moments,
         )
@@ -92,9 +121,10 @@ class Scorer:
 
 def too_short(where: str, seconds: float, recipe: Recipe) -> InputError:
     """Return the error for sound that is shorter than the recipe's horizon."""
+    shorter = f", or export with --set horizon.seconds={int(seconds)}" if seconds >= 1 else ""
     return InputError(
         where,
         expected=f"at least {recipe.horizon.seconds:g} s of sound, the horizon of one decision",
-        found=f"{seconds:.3g} s",
-        remedy=f"record longer, or export with --set horizon.seconds={max(1, int(seconds))}",
+        found=f"{seconds:.6g} s",
+        remedy=f"record longer{shorter}",
     )

@@ -26,7 +26,7 @@ from edge_asd.firmware import Decision
 from edge_asd.interpreter import Engine
 from edge_asd.pipeline import Joiner, Judge, Rows, pool_rows
 from edge_asd.recipe.graph import Recipe, Threshold
-from edge_asd.scoring import too_short
+from edge_asd.scoring import BandwidthWatch, too_short
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -94,12 +94,13 @@ def listen(bundle: Bundle, paths: Iterable[Path], *, engine: Engine | None = Non
     rows = Rows(recipe, bundle.networks, engine=engine, where=bundle.where)
     runs: list[list[Pooled]] = []
     names: list[Path] = []
-    roll = Roll()
+    roll, bandwidth = Roll(), BandwidthWatch(bundle)
     branch, step = spectral_branch(recipe), _step(recipe)
     bands = 0 if branch is None else len(band_edges(recipe.branches[branch], recipe.sample_rate)) - 1
     spectra: list[Spectrum] = []
     for path in paths:
         recording = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
+        bandwidth.look_at(recording)
         roll.enter(recording)
         rows.reset()
         run: list[Pooled] = []

@@ -98,6 +98,24 @@ def test_too_short_names_where_how_long_and_what_to_do(bundle: Bundle) -> None:
     )
 
 
+def test_a_length_just_below_the_horizon_is_not_rounded_to_it(bundle: Bundle) -> None:
+    assert "found 1.99994 s" in str(too_short("pump.wav", 1.9999375, bundle.recipe))
+    assert str(too_short("pump.wav", 0.4, bundle.recipe)).endswith("found 0.4 s; record longer")
+
+
+def test_recordings_that_lack_what_was_learnt_are_told_of_once(
+    bundle: Bundle, wav: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scorer = Scorer(bundle)
+    write(wav, soxr.resample(hum(6, 61), RATE, 2 * RATE), 2 * RATE)
+    scorer.score(wav)
+    assert not caplog.messages
+    write(wav, soxr.resample(hum(6, 61), RATE, RATE // 2), RATE // 2)
+    assert [scorer.score(wav).verdict for _ in range(2)] == 2 * ["anomaly"]
+    (said,) = caplog.messages
+    assert "sampled at 4000 Hz, it holds nothing above 2000 Hz, and the bundle has learnt up to 4000 Hz" in said
+
+
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
 def test_a_recording_of_another_rate_is_resampled(bundle: Bundle, wav: Path, rate: int) -> None:
     samples = write(wav, soxr.resample(hum(6, 61), RATE, rate), rate)

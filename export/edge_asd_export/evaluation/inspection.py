@@ -104,7 +104,7 @@ def screen(units: Mapping[UnitName, Sequence[Clip]], heard: Mapping[Path, Heard]
 def too_short(clips: Iterable[Clip], heard: Mapping[Path, Heard], seconds: float, root: Path) -> list[LeftOut]:
     """Name the recordings that are shorter than a recipe's horizon, in seconds."""
     return [
-        LeftOut(shown(clip.path, root), f"{heard[clip.path].seconds:.3g} s, shorter than the horizon of {seconds:g} s")
+        LeftOut(shown(clip.path, root), f"{heard[clip.path].seconds:.6g} s, shorter than the horizon of {seconds:g} s")
         for clip in clips
         if heard[clip.path].seconds < seconds
     ]
