@@ -128,10 +128,10 @@ def test_a_small_spread_far_from_zero_keeps_its_digits() -> None:
     rows = [0.002 * RNG.normal(size=(5, 2)) for _ in range(40)]
     given["branches/scaled/transform/scale"] = np.array([1e-3, 4e-3])
     near = {**given, "branches/scaled/transform/mean": np.zeros(2)}
-    scales = [
+    found, expected = (
         adapt(recipe(), start, [{"plain": np.zeros((1, 3)), "scaled": row + offset} for row in rows])[
             "branches/scaled/transform/scale"
         ].astype(np.float64)
         for start, offset in ((given, far), (near, 0.0))
-    ]
-    np.testing.assert_allclose(*scales, rtol=1e-6)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
