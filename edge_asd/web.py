@@ -95,15 +95,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        if self.path == "/metrics":
+        path = self.path.partition("?")[0]
+        if path == "/metrics":
             page = self.page()
             self._answer(200, CONTENT_TYPE, exposition(page.health, page.statistics, page.states))
-        elif self.path == "/healthz":
+        elif path == "/healthz":
             document = _healthz(self.page())
             status = 200 if document["status"] == "ok" else 503
             self._answer(status, "application/json", json.dumps(document, ensure_ascii=False) + "\n")
         else:
             self._answer(404, "text/plain; charset=utf-8", "there are /metrics and /healthz\n")
+
+    do_HEAD = do_GET  # noqa: N815 - so called by http.server
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - so called by http.server
         _log.debug(format, *arguments)
@@ -114,7 +117,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
 
 def _healthz(page: Page) -> dict[str, Any]:

@@ -93,11 +93,11 @@ def channels_to_open(microphone: MicrophoneInfo, wanted: int) -> int:
     """Return how many channels to open where the first `wanted` are listened to.
 
     A sound card often takes nothing but all it has. Of a sound server's great number, two make sure that the first is
-    not a mix of both.
+    not a mix of both. Whoever wants a channel that is not there is refused it, and the others still hear theirs.
     """
     if microphone.channels <= MOST_HARDWARE_CHANNELS:
         return microphone.channels
-    return max(2, wanted)
+    return min(max(2, wanted), microphone.channels)
 
 
 def _card(device: Any) -> int:

@@ -45,9 +45,10 @@ def server(page: Page) -> Iterator[WebServer]:
         yield running
 
 
-def fetch(server: WebServer, path: str) -> tuple[int, str, str]:
+def fetch(server: WebServer, path: str, method: str = "GET") -> tuple[int, str, str]:
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", method=method)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=5) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.headers["Content-Type"], error.read().decode()
@@ -90,6 +91,11 @@ def test_healthz_fails_where_nobody_listens(page: Page, wrong: dict[str, object]
         status, _, text = fetch(server, "/healthz")
     assert status == 503
     assert json.loads(text)["status"] == "failing"
+
+
+def test_whoever_asks_for_the_head_alone_or_with_a_query_is_answered(server: WebServer) -> None:
+    assert fetch(server, "/healthz", "HEAD") == (200, "application/json", "")
+    assert fetch(server, "/metrics?name=x") == fetch(server, "/metrics")
 
 
 def test_there_is_nothing_else(server: WebServer) -> None:

@@ -118,7 +118,8 @@ def test_without_a_default_the_first_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("channels", "wanted", "opened"), [(1, 1, 1), (2, 1, 2), (8, 2, 8), (32, 1, 2), (128, 4, 4), (32, 2, 2)]
+    ("channels", "wanted", "opened"),
+    [(1, 1, 1), (2, 1, 2), (8, 2, 8), (32, 1, 2), (128, 4, 4), (32, 2, 2), (32, 41, 32)],
 )
 def test_hardware_is_opened_with_all_its_channels(channels: int, wanted: int, opened: int) -> None:
     assert channels_to_open(microphone(0, "x", channels=channels), wanted) == opened
