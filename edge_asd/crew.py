@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from edge_asd.capture import Feeds, Microphone
@@ -53,8 +54,15 @@ class Crew:
         self.listeners: dict[str, Listener] = {}
         """The listeners, by the name of their source; replaced, never changed."""
 
-    def prepare(self, plan: Plan) -> Shift:
+    def prepare(self, plan: Plan, others: Mapping[str, Listener] | None = None) -> Shift:
         """Return who is to listen as a plan has it: who does so already goes on. Nobody begins, or ends, by that.
+
+        Parameters
+        ----------
+        plan
+            What to listen to.
+        others
+            Another crew's listeners whose place they take; this crew's own where left out.
 
         Raises
         ------
@@ -66,7 +74,8 @@ class Crew:
             for name, listener in self.listeners.items()
             if name in plan.posts and listener.is_alive() and self._posts[name].is_same_as(plan.posts[name])
         }
-        fresh = {name: self._listener(post) for name, post in plan.posts.items() if name not in kept}
+        before = self.listeners if others is None else others
+        fresh = {name: self._listener(post, before.get(name)) for name, post in plan.posts.items() if name not in kept}
         return Shift(plan, kept, fresh)
 
     def change(self, shift: Shift) -> None:
@@ -94,7 +103,7 @@ class Crew:
 
     def _replace(self, name: str) -> None:
         try:
-            listener = self._listener(self._posts[name])
+            listener = self._listener(self._posts[name], self.listeners[name])
         except EdgeAsdError as error:
             _log.error("%s: cannot be listened to again: %s", name, error)
             return
@@ -134,11 +143,11 @@ class Crew:
             return False
         return once or all(listener.failure for listener in listeners)
 
-    def _listener(self, post: Post) -> Listener:
+    def _listener(self, post: Post, before: Listener | None) -> Listener:
         recorder = None
         if self._evidence.enabled:
             recorder = Recorder(post.source.name, post.bundle.recipe.sample_rate, self._evidence, self._store)
-        return Listener(
+        listener = Listener(
             post.source,
             post.address,
             post.bundle,
@@ -147,6 +156,9 @@ class Crew:
             feeds=self._feeds,
             recorder=recorder,
         )
+        if before is not None:
+            listener.judgement.succeed(before.judgement)
+        return listener
 
 
 def _relieve(listeners: list[Listener]) -> None:

@@ -14,7 +14,7 @@ the same verdicts, live or replayed. Its rules:
 - *Latching.* With `latch`, an anomaly goes on until it is acknowledged, whatever the scores: one that has recovered
   ends at the acknowledgement, one that was acknowledged before ends when it recovers. Nor does an unknown end it
   before; the verdict is `unknown` all the same, and `anomaly` again with the next decision. Acknowledged while the
-  machine cannot be heard, it ends.
+  machine cannot be heard, it ends; and so it does when nobody listens any more.
 - *Before the first answer*, and after an unknown, the verdict stays `unknown` until one decision falls below the
   threshold (`normal`) or the run is complete (`anomaly`): what has looked anomalous ever since it could be heard is
   never called normal. An anomaly that is still there after an unknown is a new one, with a new id.
@@ -148,16 +148,21 @@ class Decider:
         return self._follow(self._anomaly, score, threshold, at)
 
     def unknown(self, reason: str, at: Moment) -> Outcome:
-        """Say that the machine cannot be heard (or no longer will be), and why."""
+        """Say that the machine cannot be heard, and why."""
+        anomaly = self._anomaly
+        if anomaly is None or anomaly.acknowledged or not self._settings.latch:
+            return self.end(reason, at)
+        self._verdict = "unknown"
+        self._forget(at)
+        self._anomaly = anomaly
+        return self._outcome()
+
+    def end(self, reason: str, at: Moment) -> Outcome:
+        """Say that nobody listens any more, and why."""
         self._verdict = "unknown"
         anomaly = self._anomaly
         self._forget(at)
-        if anomaly is None:
-            return self._outcome()
-        if self._settings.latch and not anomaly.acknowledged:
-            self._anomaly = anomaly
-            return self._outcome()
-        return self._outcome((Change("end", at, anomaly, reason),))
+        return self._outcome((Change("end", at, anomaly, reason),) if anomaly else ())
 
     def acknowledge(self, at: Moment, anomaly_id: str | None = None) -> Outcome:
         """Take note of the anomaly in progress, if it has this id or none is given.

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from edge_asd.alarms import threshold_of
 from edge_asd.bundle import Bundle
-from edge_asd.decision import Change, Decider, Moment, Outcome
+from edge_asd.decision import NAN_SCORE, Change, Decider, Moment, Outcome
 from edge_asd.errors import InputError
 from edge_asd.evidence import Recorder
 from edge_asd.explanation import Explanation
@@ -31,6 +31,8 @@ QUIET = "quiet hours"
 """Reason of an `unknown` while a schedule has it so."""
 DISARMED = "disarmed"
 """Reason of an `unknown` while nobody wants to be told."""
+UNDECIDED = "too few decisions yet"
+"""Reason of an `unknown` that the decisions so far do not end."""
 
 _GATHER_SPARE = 1.5
 """How much longer than the sound lasts one waits for it."""
@@ -76,9 +78,11 @@ class Judgement:
         self.name = source.name
         self._source, self._audience, self._recorder = source, audience, recorder
         self._window_s = bundle.recipe.horizon.seconds
-        self._reference = BundleReference(id=Path(bundle.where).stem, sha256=bundle.sha256)
-        self._configured = threshold_of(bundle, source.decision)
-        self._threshold = self._configured
+        self.reference = BundleReference(id=Path(bundle.where).stem, sha256=bundle.sha256)
+        """What gives the scores."""
+        self.configured = threshold_of(bundle, source.decision)
+        """Threshold before a command sets another."""
+        self._threshold = self.configured
         self._armed = True
         self._decider = Decider(source.decision, calibration.centre)
         self._lock = threading.Lock()
@@ -95,7 +99,7 @@ class Judgement:
     def start(self) -> None:
         """Tell that nothing was heard yet."""
         with self._lock:
-            self._tell(self._decider.unknown("starting", self._now()))
+            self._tell(self._decider.unknown("starting", self._now()), "starting")
 
     def decide(self, score: float, heard: float, explanation: Explanation | None = None) -> None:
         """Take a score, made after so many seconds of sound, and what stood out."""
@@ -107,13 +111,13 @@ class Judgement:
             reason = self._why_not(now)
             if reason is None:
                 outcome = self._decider.decide(score, self._threshold, now)
-                self._tell(outcome)
+                self._tell(outcome, NAN_SCORE if math.isnan(score) else UNDECIDED)
                 self._show(outcome, now)
             else:
                 self._tell(self._decider.unknown(reason, now), reason)
 
-    def lose(self, microphone: Microphone, reason: str, heard: float) -> None:
-        """Say that nothing can be judged from now on, and how the microphone is, where that is news."""
+    def report(self, microphone: Microphone, reason: str, heard: float) -> None:
+        """Take how the microphone is and why; where that is news, nothing can be judged for now."""
         with self._lock:
             self._heard = heard
             if self._microphone != microphone:
@@ -121,7 +125,15 @@ class Judgement:
                 if self._gathering is not None:
                     self._gathering.problem = reason
                     self._gathering.over.set()
-                self._tell(self._decider.unknown(reason, self._now()), reason)
+                say = self._decider.end if microphone == "ended" else self._decider.unknown
+                self._tell(say(reason, self._now()), reason)
+
+    def succeed(self, other: Judgement) -> None:
+        """Go on with what commands have set on another of this source, as far as it holds for what judges here."""
+        with self._lock:
+            self._armed = other.armed
+            if (self.reference, self.configured) == (other.reference, other.configured):
+                self._threshold = other.threshold
 
     # What any thread may call.
 
@@ -148,10 +160,10 @@ class Judgement:
     def set_threshold(self, threshold: float | None) -> None:
         """Hold scores against another threshold from now on; None for the configured one, or the bundle's own."""
         with self._lock:
-            self._threshold = self._configured if threshold is None else threshold
+            self._threshold = self.configured if threshold is None else threshold
 
     def arm(self, *, armed: bool) -> None:
-        """Have anomalies told, or the verdict be `unknown` instead; an anomaly in progress then ends."""
+        """Have anomalies told, or the verdict be `unknown` instead; an anomaly in progress then ends unless latched."""
         with self._lock:
             self._armed = armed
             if not armed:
@@ -162,7 +174,7 @@ class Judgement:
         with self._lock:
             outcome = self._decider.acknowledge(self._now(), event)
             if outcome.changes:
-                self._tell(outcome)
+                self._tell(outcome, self._state.reason if self._state else None)
             return outcome.changes[0].anomaly.id if outcome.changes else None
 
     def gather(self, seconds: float) -> list[float]:
@@ -206,7 +218,8 @@ class Judgement:
     def _now(self) -> Moment:
         return Moment(self._heard, time.time())
 
-    def _tell(self, outcome: Outcome, reason: str | None = None) -> None:
+    def _tell(self, outcome: Outcome, reason: str | None) -> None:
+        """Tell what came of it; the reason counts where the verdict is `unknown`."""
         for change in outcome.changes:
             self._audience.event(self._event(change))
         self._state = State(
@@ -218,10 +231,10 @@ class Judgement:
             window_s=self._window_s,
             microphone=self._microphone,
             armed=self._armed,
-            reason=reason,
+            reason=reason if outcome.verdict == "unknown" else None,
             event=outcome.anomaly.id if outcome.anomaly else None,
             acknowledged=outcome.anomaly is not None and outcome.anomaly.acknowledged,
-            bundle=self._reference,
+            bundle=self.reference,
         )
         self._audience.state(self._state)
 
@@ -269,7 +282,7 @@ class Judgement:
             acknowledged=anomaly.acknowledged,
             bands=[] if ended else [Band(hz=(band.low_hz, band.high_hz), z=band.z) for band in stands_out.bands],
             moments=[] if ended else [Slice(s=(each.start_s, each.end_s), z=each.z) for each in stands_out.moments],
-            bundle=self._reference,
+            bundle=self.reference,
             clip=self._clip(change),
         )
 

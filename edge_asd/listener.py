@@ -104,7 +104,7 @@ class Listener(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - a thread's error is the daemon's to report
             self.failure = error
             _log.error("%s: %s", self._source.name, error, exc_info=not isinstance(error, EdgeAsdError))
-            self._lose("gone", f"listening failed: {error}")
+            self._report("gone", f"listening failed: {error}")
 
     def stop(self) -> None:
         """Ask the listening to end; `join` waits for it."""
@@ -139,7 +139,7 @@ class Listener(threading.Thread):
                 self._hear_out()
                 self._decide(self._heard)
                 self._check_scored()
-                self._lose("ended", "stopped" if self._stopping.is_set() else "the recording has ended")
+                self._report("ended", "stopped" if self._stopping.is_set() else "the recording has ended")
                 return
             except InputError as error:
                 # A microphone that was heard once and then cannot be told from another may be heard again.
@@ -158,7 +158,7 @@ class Listener(threading.Thread):
         self._pipeline.gap()
         self._held.clear()
         self._unscored = 0
-        self._lose(state, str(error))
+        self._report(state, str(error))
         self._stopping.wait(RETRY_S)
 
     def _hear_out(self) -> None:
@@ -204,11 +204,11 @@ class Listener(threading.Thread):
             self._held.clear()
             self._faults.add(block.fault)
             if block.fault != "dropout":
-                self._lose(block.fault, f"the microphone is {block.fault}")
+                self._report(block.fault, f"the microphone is {block.fault}")
                 self._unscored = 0
             return
         if self._unscored <= self._most_unscored:
-            self._lose("ok", f"heard, to be judged after {self._recipe.horizon.seconds:g} s")
+            self._report("ok", f"heard, to be judged after {self._recipe.horizon.seconds:g} s")
         for score in self._pipeline.process(block.samples):
             self._scored += 1
             self._unscored = 0
@@ -222,7 +222,7 @@ class Listener(threading.Thread):
         """Tell of the horizons that end at this sample or before; none of them ends in a dropout, then."""
         while self._held and self._held[0][1] <= until:
             score, end, explanation = self._held.popleft()
-            self._lose("ok", "heard")
+            self._report("ok", "heard")
             self.judgement.decide(score, end / self._recipe.sample_rate, explanation)
 
     def _miss(self, gap: Gap) -> None:
@@ -240,12 +240,12 @@ class Listener(threading.Thread):
         if self._unscored > self._most_unscored and self.judgement.microphone in {"ok", "interrupted"}:
             # Each interruption has the horizon begin anew: it may go on so for ever.
             seconds = self._unscored / self._recipe.sample_rate
-            self._lose("interrupted", f"not heard for long enough to judge in the last {seconds:.0f} s")
+            self._report("interrupted", f"not heard for long enough to judge in the last {seconds:.0f} s")
 
-    def _lose(self, microphone: Microphone, reason: str) -> None:
+    def _report(self, microphone: Microphone, reason: str) -> None:
         if microphone != "ok":
             self._progress = time.monotonic()
-        self.judgement.lose(microphone, reason, self._seconds())
+        self.judgement.report(microphone, reason, self._seconds())
 
     def _seconds(self) -> float:
         return self._heard / self._recipe.sample_rate

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -18,6 +18,7 @@ from edge_asd.control import Control, Skills
 from edge_asd.crew import Crew
 from edge_asd.errors import EdgeAsdError
 from edge_asd.firmware import Firmware, Web
+from edge_asd.listener import Listener
 from edge_asd.logs import configure_logs
 from edge_asd.notify import Notifier
 from edge_asd.plan import Plan, make_plan
@@ -108,7 +109,7 @@ class Daemon:
         self._serving = ExitStack()
 
     def __enter__(self) -> Daemon:
-        self._begin(self._plan)
+        self._begin(self._plan, {})
         self._serve(self._plan.firmware.web)
         return self
 
@@ -209,10 +210,10 @@ class Daemon:
             self.health(), self._publisher.statistics(), self.crew.states(), self.crew.stuck(), self.crew.failed()
         )
 
-    def _begin(self, plan: Plan) -> None:
+    def _begin(self, plan: Plan, others: Mapping[str, Listener]) -> None:
         publisher = start_publisher(plan)
         crew = Crew(publisher, plan.firmware.evidence)
-        shift = crew.prepare(plan)
+        shift = crew.prepare(plan, others)
         # One cannot talk to two brokers: nobody listens while the one is left for the other.
         self._working.close()
         self._publisher: Publisher = self._working.enter_context(publisher)
@@ -231,7 +232,7 @@ class Daemon:
             self.crew.change(self.crew.prepare(plan))
             self._publisher.info(describe(plan))
         else:
-            self._begin(plan)
+            self._begin(plan, self.crew.listeners)
         self._plan = plan
         configure_logs(plan.firmware.log)
         if web != plan.firmware.web:

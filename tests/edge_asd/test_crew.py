@@ -58,6 +58,7 @@ def crew_of(address: SourceAddress, folder: Path) -> Crew:
 def test_a_microphone_whose_listener_has_failed_is_listened_to_again(tmp_path: Path, failing_once: None) -> None:
     crew = crew_of(Microphone("USB"), tmp_path)
     assert "expected one microphone, found two" in crew.failed()["hum"]
+    crew.listeners["hum"].judgement.arm(armed=False)
     crew.replace_failed(100.0)
     crew.replace_failed(100.0 + AGAIN_S - 1)
     assert crew.failed()
@@ -65,6 +66,7 @@ def test_a_microphone_whose_listener_has_failed_is_listened_to_again(tmp_path: P
     crew.listeners["hum"].join(10)
     assert not crew.failed()
     assert crew.health()["hum"].windows_scored > 0
+    assert not crew.listeners["hum"].judgement.armed
     crew.leave()
 
 

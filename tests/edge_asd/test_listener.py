@@ -69,7 +69,15 @@ def test_an_anomaly_is_told_from_its_beginning_to_its_end(bundle: Bundle, tmp_pa
     assert [told.events[0].type, told.events[-1].type] == ["new", "end"]
     assert len({event.id for event in told.events}) == 1
     assert told.states[-1].score is None
+    assert all((state.reason is not None) == (state.verdict == "unknown") for state in told.states)
     assert listener.health().windows_scored == 1 + (40 - 2) * 2
+
+
+def test_a_latched_anomaly_ends_when_nobody_listens_any_more(bundle: Bundle, tmp_path: Path) -> None:
+    sound = np.concatenate([hum(10, 1), hum(10, 2, wrong=True), hum(20, 3)])
+    _, told = listen(bundle, tmp_path / "a.wav", sound, decision=Decision(latch=True))
+    assert [told.events[0].type, told.events[-1].type] == ["new", "end"]
+    assert told.events[-1].reason == "the recording has ended"
 
 
 def test_silence_is_unknown_and_never_an_anomaly(bundle: Bundle, tmp_path: Path) -> None:
@@ -127,7 +135,7 @@ def test_nothing_is_judged_in_quiet_hours(bundle: Bundle, tmp_path: Path) -> Non
 def judgement(bundle: Bundle) -> tuple[Judgement, Told]:
     told = Told()
     judgement = Judgement(Source(name="hum", bundle="hum.easd", source="mic"), bundle, told)
-    judgement.lose("ok", "heard", 0.0)
+    judgement.report("ok", "heard", 0.0)
     return judgement, told
 
 
@@ -139,6 +147,26 @@ def test_a_threshold_is_set_and_set_back(judgement: tuple[Judgement, Told]) -> N
     judge.set_threshold(None)
     judge.decide(100.0, 2.0)
     assert (told.states[-1].verdict, told.states[-1].threshold) == ("anomaly", judge.threshold)
+
+
+def test_a_score_that_is_none_is_the_reason(judgement: tuple[Judgement, Told]) -> None:
+    judge, told = judgement
+    judge.decide(float("nan"), 1.0)
+    assert (told.states[-1].verdict, told.states[-1].reason) == ("unknown", "score is not a number")
+    judge.decide(0.0, 2.0)
+    assert (told.states[-1].verdict, told.states[-1].reason) == ("normal", None)
+
+
+@pytest.mark.parametrize(("decision", "threshold"), [(Decision(), 7.0), (Decision(threshold=5.0), 5.0)])
+def test_what_commands_have_set_holds_for_a_successor_with_the_same_scores(
+    bundle: Bundle, judgement: tuple[Judgement, Told], decision: Decision, threshold: float
+) -> None:
+    judge, told = judgement
+    judge.set_threshold(7.0)
+    judge.arm(armed=False)
+    successor = Judgement(Source(name="hum", bundle="hum.easd", source="mic", decision=decision), bundle, told)
+    successor.succeed(judge)
+    assert (successor.armed, successor.threshold) == (False, threshold)
 
 
 def test_disarmed_an_anomaly_ends_and_none_begins(judgement: tuple[Judgement, Told]) -> None:

@@ -40,7 +40,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 @pytest.fixture
 def judgement(bundle: Bundle) -> Judgement:
     judgement = Judgement(Source(name="hum", bundle="hum.easd", source="mic"), bundle, Nobody())
-    judgement.lose("ok", "heard", 0.0)
+    judgement.report("ok", "heard", 0.0)
     return judgement
 
 
@@ -74,7 +74,7 @@ def test_so_many_false_alarms_come_of_it_as_were_asked_for(judgement: Judgement,
 def test_a_break_ends_it_and_leaves_the_threshold(judgement: Judgement, bundle: Bundle) -> None:
     def hear() -> None:
         judgement.decide(1.0, 1.0)
-        judgement.lose("gone", "unplugged", 1.5)
+        judgement.report("gone", "unplugged", 1.5)
 
     asked = while_asked(judgement, lambda: recalibrate(judgement, bundle, Decision(), 60), hear)
     with pytest.raises(InputError, match="without a break, found unplugged"):
