@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 AGAIN_S = 60.0
 """Seconds after which a microphone whose listener has failed is listened to by another."""
 _JOIN_S = 5.0
+"""Seconds that all who cease to listen may take together."""
 
 
 class Shift(NamedTuple):
@@ -164,5 +165,6 @@ class Crew:
 def _relieve(listeners: list[Listener]) -> None:
     for listener in listeners:
         listener.stop()
+    deadline = time.monotonic() + _JOIN_S
     for listener in listeners:
-        listener.join(_JOIN_S)
+        listener.join(max(0.0, deadline - time.monotonic()))
