@@ -31,9 +31,9 @@ def limit_bandwidth(recipe: Recipe, paths: Sequence[Path]) -> Recipe:
     if rates[slowest] != rates[fastest]:
         raise InputError(
             str(slowest),
-            expected=f"the sampling rate of the other recordings, {rates[fastest]} Hz",
-            found=f"{rates[slowest]} Hz",
-            remedy="train on recordings of one rate, or set sample_rate to the lowest",
+            expected=f"recordings of one sampling rate, or all of {recipe.sample_rate} Hz and more",
+            found=f"{rates[slowest]} Hz here, {rates[fastest]} Hz in {fastest}",
+            remedy=f"leave out those of lower rates, or set sample_rate={rates[slowest]}",
         )
     branches = {name: _limited(branch, rates[slowest] / 2) for name, branch in recipe.branches.items()}
     return msgspec.structs.replace(recipe, branches=branches)

@@ -86,16 +86,19 @@ def cross_fit(
     -------
     NormalScores
         Of the stretches such as a device will judge, in their order.
+
+    Raises
+    ------
+    InputError
+        When the stretches suffice for a fit, but not without those of one fold.
     """
     final = _stacked(part_scores(recipe, fitted, stretches))
-    judged = set(judged_among(recipe, stretches))
-    folds = [(fold, Fold(sorted(judged.intersection(fold.indices)))) for fold in folds_of(stretches, recipe.folds)]
-    folds = [(fold, scored) for fold, scored in folds if scored.indices]
+    folds = _judging_folds(recipe, stretches)
     scores: list[PartScores] = []
     runs: list[PartScores] = []
     for fold, scored in folds:
         others, held_out = fold.others(stretches), scored.held_out(stretches)
-        graph = fit(recipe, others, seed=seed, advance=advance)
+        graph = _fit_without_a_fold(recipe, others, seed, advance)
         graph = Fitted({**fitted.networks, **graph.networks}, graph.arrays)
         seen = _stacked(part_scores(recipe, graph, others))
         wanted = {part: np.delete(values, fold.indices) for part, values in final.items()}
@@ -106,6 +109,21 @@ def cross_fit(
     in_order = np.argsort([index for _, scored in folds for index in scored.indices])
     of_stretches = {part: values[in_order] for part, values in _joined(scores).items()}
     return NormalScores(of_stretches, _joined(runs), lengths)
+
+
+def _judging_folds(recipe: Recipe, stretches: Sequence[Stretch]) -> list[tuple[Fold, Fold]]:
+    """Return each fold, and what of it is scored; one of which nothing is scored needs no graph."""
+    judged = set(judged_among(recipe, stretches))
+    folds = [(fold, Fold(sorted(judged.intersection(fold.indices)))) for fold in folds_of(stretches, recipe.folds)]
+    return [(fold, scored) for fold, scored in folds if scored.indices]
+
+
+def _fit_without_a_fold(recipe: Recipe, others: Sequence[Stretch], seed: int, advance: Advance) -> Fitted:
+    try:
+        return fit(recipe, others, seed=seed, advance=advance)
+    except InputError as error:
+        where = f"{error.where} (without one fold of {recipe.folds})"
+        raise InputError(where, expected=error.expected, found=error.found, remedy=error.remedy) from error
 
 
 def require_enough(recipe: Recipe, stretches: Sequence[Stretch]) -> None:

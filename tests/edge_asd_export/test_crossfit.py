@@ -129,6 +129,13 @@ def test_too_few_stretches_are_refused_with_their_number() -> None:
         require_enough(plain(), plain_stretches(FEWEST_STRETCHES - 1))
 
 
+def test_what_does_not_suffice_without_a_fold_says_so(
+    held_out_scores: Callable[[Recipe, list[Stretch]], Scores],
+) -> None:
+    with pytest.raises(InputError, match=r"both \(without one fold of 5\): expected at least 6 rows .* found 5"):
+        held_out_scores(plain(), plain_stretches(7))
+
+
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("normal")

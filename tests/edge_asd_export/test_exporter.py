@@ -167,7 +167,7 @@ SPOILT: dict[Callable[[Path], None], str] = {
     not_a_number: r"b\.wav: expected numbers, found NaN or infinity at 0\.500 s; leave it out",
     short: r"b\.wav: expected at least 1 s of sound, .*, found 0\.5 s; record longer",
     twice: r"b\.wav: expected another recording, found the sound of .*03\.wav again; leave one out",
-    slower: r"b\.wav: expected the sampling rate of the other recordings, 8000 Hz, found 4000 Hz",
+    slower: r"b\.wav: expected recordings of one sampling rate, .*, found 4000 Hz here, 8000 Hz in .*00\.wav; leave",
     empty: r"rec: expected a folder of recordings .*, found none in it or below it",
     few: r"expected at least 5 stretches of 1 s of normal sound, found 4; record more",
     silent: r"00\.wav: expected sound, found silence from end to end; leave it out",

@@ -101,7 +101,7 @@ def test_rows_that_are_not_finite_are_listed(settings: DetectorSettings, value: 
         (MahalanobisSettings(), ROWS * 0 + 3, "found constant feature 0, 1, 2, 3, 4 (all of them)"),
         (MahalanobisSettings(), np.outer([1.0, -1.0] * 5, np.arange(1.0, 4.0)), "features that depend on one another"),
         (OneClassSvmSettings(), ROWS * 0, "(all of them)"),
-        (OneClassSvmSettings(kernel="linear"), ROWS * 1e4, "none after 1,000,000 steps of the solver; set"),
+        (OneClassSvmSettings(kernel="linear"), ROWS * 1e4, "none after 1,000,000 steps of the solver; set transform"),
         (IsolationForestSettings(), ROWS * 0, "(all of them)"),
         (IsolationForestSettings(), ROWS[:1], "at least 2 rows"),
         (KnnSettings(k=9), ROWS[:8], "at least 9 rows for k=9 in the bank, found 8"),
