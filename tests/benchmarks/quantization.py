@@ -4,8 +4,8 @@
 
 Nets have random weights, but for those whose file EDGE_ASD_TEST_WEIGHTS holds. What they take is real sound from
 EDGE_ASD_TEST_DATA, else noise, through each net's own front end. With EDGE_ASD_TEST_TFLITE, a Python that has
-tflite-runtime, each file is loaded and run there too. Latencies are this machine's, one thread, median: compare them
-with one another only.
+tflite-runtime, each file is loaded and run there too. Times are this machine's processor's, one thread, median:
+compare them with one another only.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from edge_asd.audio import read_recording
 from edge_asd.features import SegmentFrontEnd, build_front_end, resolve
 from edge_asd.frames import Framer
 from edge_asd.interpreter import Network
-from edge_asd.recipe.front_ends import FrontEnd, LogMel, Preset
+from edge_asd.recipe.front_ends import Decibel, FrontEnd, LogMel, Preset
 from edge_asd.recipe.models import Net, NetName, Quantization
 from edge_asd_export.conversion import ConversionError, convert
 from edge_asd_export.graph import stated_runtime
 from edge_asd_export.nets import NETS, Patches, build_net
 from edge_asd_export.quantization.fidelity import cosine
 from edge_asd_export.weights import read_weights
+from tests.benchmarks.nets import FRAMES
 from tests.benchmarks.nets import build as build_random
 
 Float32 = NDArray[np.float32]
@@ -42,23 +43,42 @@ FRONT_ENDS: dict[str, FrontEnd] = {
     "openl3-mel128": Preset(name="openl3-v0.4-mel128"),
     "openl3-mel256": Preset(name="openl3-v0.4-mel256"),
     "openl3-linear": Preset(name="openl3-linear"),
-    "edgel3": LogMel(sample_rate=8000, n_fft=1024, hop_length=160, n_mels=64),
+    "edgel3": LogMel(
+        sample_rate=8000,
+        n_fft=1024,
+        hop_length=160,
+        n_mels=64,
+        htk=True,
+        sqrt=True,
+        padding="same",
+        segment_length=8000,
+        log=Decibel(ref="max", top_db=80.0),
+    ),
     "vggish": Preset(name="vggish"),
     "yamnet": Preset(name="yamnet"),
     "musicnn": Preset(name="musicnn"),
     "panns-resnet38": Preset(name="panns"),
 }
 """What each net takes; pictures where it is not named."""
-FILES = {"musicnn": "musicnn_MTT_musicnn.h5", "squeezenet-1.1": "squeezenet_v1.1_notop.h5"}
+FILES = {
+    "edgel3": "edgel3_sea_ust_audio_emb_64.h5.gz",
+    "musicnn": "musicnn_MTT_musicnn.h5",
+    "squeezenet-1.1": "squeezenet_v1.1_notop.h5",
+}
 """Published weights, by net."""
 _ELSEWHERE = """
+import sys
 import numpy as np
 from pathlib import Path
-from edge_asd.interpreter import Network, find_runtime
-inputs = np.load(sys.argv[2])
-network = Network(Path(sys.argv[1]).read_bytes())
-print(find_runtime().name, find_runtime().version)
-np.save(sys.argv[3], np.concatenate([network(each[np.newaxis]).reshape(1, -1) for each in inputs]))
+from edge_asd.errors import InputError
+from edge_asd.interpreter import Network, require_runtime
+try:
+    require_runtime(sys.argv[4], "net")
+    network = Network(Path(sys.argv[1]).read_bytes())
+except InputError as error:
+    sys.exit(f"refused: {error}")
+rows = [network(each[np.newaxis]).reshape(1, -1) for each in np.load(sys.argv[2])]
+np.save(sys.argv[3], np.concatenate(rows))
 """
 
 
@@ -101,8 +121,8 @@ def patches_of(name: NetName, count: int) -> Float32:
         else:
             framer = Framer(front_end.frame_length, front_end.hop_length)
             frames = np.concatenate([front_end.process(each).copy() for each in framer.process(samples)])
-            wanted = NETS[name].frames or NETS[name].least_frames
-            found.append(frames[len(frames) // 2 :][:wanted])
+            wanted = NETS[name].frames or FRAMES[name]
+            found.append(frames[max(0, len(frames) - wanted) // 2 :][:wanted])
     return np.stack(found)
 
 
@@ -143,17 +163,17 @@ def measure(name: NetName, quantizations: Sequence[Quantization], samples: int, 
 
 
 def latency(network: Network, patches: Float32, runs: int) -> float:
-    """Median time of a run, in milliseconds."""
+    """Median processor time of a run, in milliseconds: what else the machine does is not in it."""
     times = []
     for index in range(runs):
-        begun = time.perf_counter()
+        begun = time.process_time()
         network(patches[index % len(patches)][np.newaxis])
-        times.append(time.perf_counter() - begun)
+        times.append(time.process_time() - begun)
     return 1e3 * statistics.median(times)
 
 
 def elsewhere(content: bytes, patches: Float32, rows: NDArray[np.float64]) -> str:
-    """How far off tflite-runtime is with the file, as a share of the rows' range, or that it refuses it."""
+    """How far off tflite-runtime is with the file, as a share of the rows' range, or in what words it is refused."""
     python = os.environ.get("EDGE_ASD_TEST_TFLITE")
     if not python:
         return "not tried"
@@ -162,10 +182,11 @@ def elsewhere(content: bytes, patches: Float32, rows: NDArray[np.float64]) -> st
         Path(files[0]).write_bytes(content)
         np.save(files[1], patches[:4])
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        command = [python, "-c", _ELSEWHERE, *files]
+        command = [python, "-c", _ELSEWHERE, *files, stated_runtime(content)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            return "refused"
+            said = done.stderr.strip().splitlines()[-1:] or [f"exit {done.returncode}"]
+            return said[0].partition(";")[0] if said[0].startswith("refused: ") else f"FAILS: {said[0]}"
         off = np.abs(np.load(files[2]) - rows[:4]).max() / max(float(np.ptp(rows[:4])), 1e-12)
     return f"{off:.1e} off"
 

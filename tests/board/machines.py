@@ -32,7 +32,7 @@ for name, content in bundle.networks.items():
     network = Network(content, several_outputs=True)
     patches = arrays_under(bundle.arrays, "golden/patches")[name.rpartition("/")[2]].astype(np.float32)
     size = int(np.prod(network.input_shape))
-    inputs = np.resize(patches, (20, size)).reshape(20, *network.input_shape)
+    inputs = np.resize(patches, (int(sys.argv[3]), size)).reshape(-1, *network.input_shape)
     found[name] = np.stack([np.concatenate([o.ravel() for o in network.outputs(i)]) for i in inputs])
 np.savez(sys.argv[2], **{name.replace("/", "."): values for name, values in found.items()})
 """
@@ -56,7 +56,7 @@ class Machine:
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run Python with these arguments."""
         command = [*self._command, *map(str, arguments)]
-        return subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=1800, check=False)
+        return subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=3600, check=False)
 
     def scores(self, bundle: Path, recordings: Path) -> dict[str, float]:
         """Return the score of each recording by its name."""
@@ -64,11 +64,11 @@ class Machine:
         assert done.returncode == 0, done.stderr
         return {Path(found["path"]).name: found["score"] for found in json.loads(done.stdout)}
 
-    def net_outputs(self, bundle: Path, file: Path) -> dict[str, Any]:
+    def net_outputs(self, bundle: Path, file: Path, runs: int) -> dict[str, Any]:
         """Return what each net of a bundle makes of its golden patches, exactly as they are in the bundle."""
         import numpy as np  # noqa: PLC0415
 
-        done = self.run("-c", _NETS, bundle, file)
+        done = self.run("-c", _NETS, bundle, file, str(runs))
         assert done.returncode == 0, done.stderr
         with np.load(file) as found:
             return {name: found[name] for name in found.files}

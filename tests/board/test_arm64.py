@@ -13,9 +13,10 @@ import pytest
 from tests.board.machines import HERE, arm64
 
 CORES = ["cortex-a53", "cortex-a72", "cortex-a76"]
+TRIALS = ["default", "default-int8", "musicnn-int8", "openl3-mel128-float16", "openl3-mel128-int8"]
 
 
-@pytest.mark.parametrize("name", ["default", "default-int8", "musicnn-int8"])
+@pytest.mark.parametrize("name", TRIALS)
 def test_scores_are_the_same(name: str, trial: Any) -> None:
     board = arm64("cortex-a72")
     bundle, recordings = trial(name)
@@ -24,12 +25,13 @@ def test_scores_are_the_same(name: str, trial: Any) -> None:
     assert list(found.values()) == pytest.approx([expected[path] for path in found], rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["default", "default-int8", "musicnn-int8"])
+@pytest.mark.parametrize("name", TRIALS)
 def test_nets_give_the_same_bits(name: str, trial: Any, tmp_path: Any) -> None:
     board = arm64("cortex-a72")
     bundle, _ = trial(name)
+    runs = 2 if name.startswith("openl3") else 20
     expected, found = (
-        machine.net_outputs(bundle, tmp_path / f"{index}.npz") for index, machine in enumerate((HERE, board))
+        machine.net_outputs(bundle, tmp_path / f"{index}.npz", runs) for index, machine in enumerate((HERE, board))
     )
     assert found.keys() == expected.keys()
     for net, values in found.items():
@@ -39,7 +41,7 @@ def test_nets_give_the_same_bits(name: str, trial: Any, tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize("cpu", CORES)
-@pytest.mark.parametrize("name", ["default", "default-int8", "musicnn-int8"])
+@pytest.mark.parametrize("name", TRIALS)
 def test_verify_holds_on_every_core(name: str, cpu: str, trial: Any) -> None:
     done = arm64(cpu).run("-m", "edge_asd", "verify", trial(name).bundle)
     assert done.returncode == 0, done.stdout + done.stderr

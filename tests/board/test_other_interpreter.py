@@ -13,8 +13,9 @@ import pytest
 from tests.board.machines import HERE, tflite_runtime
 
 
-def test_floating_point_holds(trial: Any) -> None:
-    bundle, recordings = trial("default")
+@pytest.mark.parametrize("name", ["default", "openl3-mel128-float16"])
+def test_floating_point_holds(name: str, trial: Any) -> None:
+    bundle, recordings = trial(name)
     other = tflite_runtime()
     done = other.run("-m", "edge_asd", "verify", bundle)
     assert done.returncode == 0, done.stderr
@@ -23,7 +24,7 @@ def test_floating_point_holds(trial: Any) -> None:
     assert other.scores(bundle, recordings) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["default-int8", "musicnn-int8"])
+@pytest.mark.parametrize("name", ["default-int8", "musicnn-int8", "openl3-mel128-int8"])
 def test_8_bits_are_refused_where_they_move(name: str, trial: Any) -> None:
     done = tflite_runtime().run("-m", "edge_asd", "verify", trial(name).bundle)
     assert done.returncode == 1, done.stdout + done.stderr

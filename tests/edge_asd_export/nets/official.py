@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -18,6 +19,8 @@ from edge_asd_export.nets import NETS, Patches, build_net
 from edge_asd_export.weights import read_weights
 
 Float32 = NDArray[np.float32]
+_OPENL3 = (64, 64, 128, 128, 256, 256, 512, 512)
+"""Width of each of OpenL3's convolutions."""
 
 
 def write_keras_h5(path: Path, layers: Mapping[str, Mapping[str, Float32]]) -> Path:
@@ -42,6 +45,26 @@ def convolution(rng: np.random.Generator, size: int, before: int, after: int) ->
 def normalization(rng: np.random.Generator, width: int) -> dict[str, Float32]:
     ranges = {"gamma": (0.8, 1.2), "beta": (-0.2, 0.2), "moving_mean": (-0.2, 0.2), "moving_variance": (0.5, 1.5)}
     return {name: rng.uniform(*limits, width).astype(np.float32) for name, limits in ranges.items()}
+
+
+def random_openl3(first: int = 8) -> dict[str, dict[str, Float32]]:
+    """OpenL3 with random weights, layers in the released files' order and numbered as where other nets came before."""
+    rng = np.random.default_rng(0)
+    first_norm = {"gamma": 1.0, "beta": 0.1, "moving_mean": -40.0, "moving_variance": 400.0}
+    decibel = {name: np.array([value], np.float32) for name, value in first_norm.items()}
+    layers: dict[str, dict[str, Float32]] = {"input_3": {}, f"batch_normalization_{first}": decibel}
+    before = 1
+    for number, width in enumerate(_OPENL3):
+        last = number == len(_OPENL3) - 1
+        name = "audio_embedding_layer" if last else f"conv2d_{first + number}"
+        layers[name] = convolution(rng, 3, before, width)
+        if not last:
+            layers[f"batch_normalization_{first + number + 1}"] = normalization(rng, width)
+            layers[f"activation_{first + number}"] = {}
+        if number in (1, 3, 5):
+            layers[f"max_pooling2d_{first + number}"] = {}
+        before = width
+    return layers
 
 
 def build(name: Any, weights: Path, frames: int | None = None, **settings: Any) -> Any:
@@ -76,6 +99,8 @@ def _operators_torchvision_lacks() -> Any:
 def torchvision_models() -> Any:
     """Return torchvision's nets, or skip."""
     pytest.importorskip("torch", reason="torch, the independent implementation, is not installed")
+    # Triton, of torch's wheels for GPUs, crashes where TensorFlow was loaded before it; nothing here needs it.
+    sys.modules.setdefault("triton", cast("Any", None))
     try:
         return importlib.import_module("torchvision.models")
     except ModuleNotFoundError:
