@@ -15,7 +15,7 @@ from tests.board.machines import HERE, arm64
 CORES = ["cortex-a53", "cortex-a72", "cortex-a76"]
 TRIALS = ["default", "default-int8", "musicnn-int8", "openl3-mel128-float16", "openl3-mel128-int8"]
 RESAMPLED = pytest.mark.xfail(
-    reason="recordings of 16 kHz for a net of 48 kHz: above 8 kHz it sees the resampler's rounding, which is another on Arm",
+    reason="16 kHz recordings, a 48 kHz net: above 8 kHz it sees the rounding of the resampler, another on Arm",
     strict=True,
 )
 
