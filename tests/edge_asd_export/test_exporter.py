@@ -190,14 +190,6 @@ def test_what_cannot_be_used_is_refused_and_an_older_bundle_stays(
     assert not list(tmp_path.glob(".*"))
 
 
-def test_what_is_left_out_is_said(tmp_path: Path) -> None:
-    write_normal(tmp_path / "normal", 6)
-    (broken,) = write_wrong(tmp_path / "broken", 1)
-    exported = export([tmp_path], recipe(WITHOUT_NET), tmp_path / "a.easd")
-    assert exported.bundle.manifest.training.recordings == 6
-    assert exported.notes[0] == (f"left out, for they say nothing and stand beside what is named normal: {broken}")
-
-
 def test_no_recording_gives_way_to_a_bundle(tmp_path: Path) -> None:
     # `-o rec/*.wav` makes of the first recording the place to write to.
     first, *others = write_normal(tmp_path / "rec", 12)
