@@ -40,7 +40,7 @@ _CHANGE_S = 5.0
 def monitor(read: Callable[[], Firmware], where: Path, *, once: bool = False) -> int:
     """Run the daemon until SIGTERM or SIGINT, or, with `once`, until every source has ended.
 
-    SIGHUP, and a change of the configuration or of a bundle, have it read anew.
+    SIGHUP, and a change of the configuration, a bundle, a certificate or the password, have it read anew.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class Daemon:
             finally:
                 self._lock.release()
         if not self._is_reloading() and self._watch.has_changed():
-            _log.info("the configuration, a bundle or a certificate has changed")
+            _log.info("the configuration, a bundle, a certificate or the password has changed")
             self.begin_reload()
 
     def _tell_health(self) -> None:

@@ -18,7 +18,7 @@ _BIG_BYTES = 128 << 10
 def limit_allocator() -> None:
     """Have memory that was freed go back to the system, instead of each thread keeping its own stock of it.
 
-    To be called before there are threads. It saves 5 MiB of 70; without glibc nothing happens.
+    To be called before there are threads. It saves some 5 MiB; without glibc nothing happens.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -18,8 +18,8 @@ EXAMPLE = """\
   edge-asd monitor firmware.yaml --source 'file:recordings/?speed=max' --once
   arecord -f S16_LE -r 16000 -t raw | edge-asd monitor firmware.yaml --source stdin
 
-SIGTERM ends it cleanly; the broker then says `offline`. SIGHUP, or a change of the configuration or of a bundle, has
-it read them anew; where they cannot be used, it says so and goes on as before."""
+SIGTERM ends it cleanly; the broker then says `offline`. SIGHUP, or a change of the configuration, a bundle, a
+certificate or the password, has it read them anew; where they cannot be used, it says so and goes on as before."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
