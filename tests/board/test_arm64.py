@@ -14,13 +14,9 @@ from tests.board.machines import HERE, arm64
 
 CORES = ["cortex-a53", "cortex-a72", "cortex-a76"]
 TRIALS = ["default", "default-int8", "musicnn-int8", "openl3-mel128-float16", "openl3-mel128-int8"]
-RESAMPLED = pytest.mark.xfail(
-    reason="16 kHz recordings, a 48 kHz net: above 8 kHz it sees the rounding of the resampler, another on Arm",
-    strict=True,
-)
 
 
-@pytest.mark.parametrize("name", [*TRIALS[:3], *(pytest.param(name, marks=RESAMPLED) for name in TRIALS[3:])])
+@pytest.mark.parametrize("name", TRIALS)
 def test_scores_are_the_same(name: str, trial: Any) -> None:
     board = arm64("cortex-a72")
     bundle, recordings = trial(name)
