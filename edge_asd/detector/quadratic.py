@@ -12,7 +12,6 @@ columns are taken in strips, and of each strip only the rows that are not 0: hal
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Protocol
 
 import numpy as np
@@ -24,9 +23,9 @@ _SAFE = 2e3
 """Largest Σ ((μ − c) / σ)² that may cancel: it costs about 5e-13 of a score, in nats or relative."""
 _SAFE_SHIFT = 3e3
 """Largest Σ |μ − c| |F| that may cancel in (x − c) F: it costs as much."""
-_STRIP = 32
-"""Columns of a strip: fewer would leave out more zeros, but make products too narrow to be fast."""
-_STRIP_SIZE = 1 << 15
+_STRIP = 16
+"""Columns of a strip, of which fewer would leave out more zeros, but make products too narrow to be fast."""
+_STRIP_SIZE = 1 << 14
 """Numbers of all factors together in one strip below which a call costs more than the zeros that it leaves out."""
 _SIDE_BY_SIDE = 1 << 19
 """Most numbers in factors that are laid side by side, which takes time and a copy: larger ones make products that are
@@ -179,12 +178,10 @@ class _SideBySide:
     ) -> None:
         self._centre = centre
         self._offsets = offsets
-        shifts = np.matmul((centre - means)[:, None, :], factors)
-        self._strips = [
-            _beside(np.concatenate([shifts[:, :, start:stop], factors[:, :stop, start:stop]], axis=1))
-            for start, stop in _strips(factors)
-        ]
-        self._widest = max(strip.shape[1] for strip in self._strips)
+        lifted = np.concatenate([np.matmul((centre - means)[:, None, :], factors), factors], axis=1)
+        strips = _strips(factors)
+        self._strips = [_beside(lifted[:, : stop + 1, start:stop], _width(strips[0])) for start, stop in strips]
+        self._widest = self._strips[0].shape[1]
 
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return in_chunks(rows, self._widest, self._of_chunk)
@@ -193,19 +190,32 @@ class _SideBySide:
         lifted = np.empty((len(rows), 1 + len(self._centre)))
         lifted[:, 0] = 1.0
         np.subtract(rows, self._centre, out=lifted[:, 1:])
-        terms = reduce(np.add, (self._squares(lifted[:, : len(strip)] @ strip) for strip in self._strips))
+        first, *others = self._strips
+        squares = _squares(lifted, first)
+        for strip in others:
+            squares += _squares(lifted, strip)
+        terms = np.asarray(np.add.reduce(squares.reshape(len(rows), len(self._offsets), -1), axis=2))
         terms *= -0.5
         terms += self._offsets
         return terms
 
-    def _squares(self, whitened: NDArray[np.float64]) -> NDArray[np.float64]:
-        by_component = whitened.reshape(len(whitened), len(self._offsets), -1)
-        return np.asarray(np.einsum("nkd,nkd->nk", by_component, by_component))
+
+def _squares(lifted: NDArray[np.float64], strip: NDArray[np.float64]) -> NDArray[np.float64]:
+    whitened = np.asarray(lifted[:, : len(strip)] @ strip)
+    whitened *= whitened
+    return whitened
 
 
-def _beside(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lay matrices, shape (k, r, c), side by side: shape (r, k · c)."""
-    return np.ascontiguousarray(matrices.transpose(1, 0, 2)).reshape(matrices.shape[1], -1)
+def _width(strip: tuple[int, int]) -> int:
+    return strip[1] - strip[0]
+
+
+def _beside(matrices: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Lay matrices, shape (k, r, c ≤ width), side by side, each with columns of 0 up to `width`: (r, k · width)."""
+    count, rows, columns = matrices.shape
+    laid = np.zeros((rows, count, width))
+    laid[:, :, :columns] = matrices.transpose(1, 0, 2)
+    return laid.reshape(rows, -1)
 
 
 class _DirectMatrix:
