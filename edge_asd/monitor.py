@@ -230,9 +230,9 @@ class Daemon:
         web = self._plan.firmware.web
         if _telling(self._plan) == _telling(plan):
             self.crew.change(self.crew.prepare(plan))
-            self._publisher.info(describe(plan))
         else:
             self._begin(plan, self.crew.listeners)
+        self._publisher.info(describe(plan), gone=self._plan.posts.keys() - plan.posts.keys())
         self._plan = plan
         configure_logs(plan.firmware.log)
         if web != plan.firmware.web:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -114,6 +114,7 @@ class Publisher:
             kind: numbers() for kind in (Info, Health, State, Event, Response)
         }
         self._limiters: dict[str, StateLimiter] = {}
+        self._gone: frozenset[str] = frozenset()
         self._board = Board()
         self._outbox = outbox or Outbox()
         self._commands = Commands(settings.commands, self._answer)
@@ -194,8 +195,14 @@ class Publisher:
             states={source: decode(payload, State) for source, payload in payloads.items() if payload is not None},
         )
 
-    def info(self, info: Info) -> None:
-        """Publish what runs on the device."""
+    def info(self, info: Info, gone: Iterable[str] = ()) -> None:
+        """Publish what runs on the device, and take down what was told of sources that it has `gone` from."""
+        self._gone = (self._gone | set(gone)).difference(source.name for source in info.sources)
+        with self._lock:
+            for source in self._gone:
+                self._limiters.pop(source, None)
+                # An empty retained message has the broker forget the topic (MQTT 5, 3.3.1.3).
+                self._board.put(Notice(self._topics.state(source), b"", 1, float("-inf")))
         self._put_up(self._topics.info(), info)
         if self._home.enabled:
             self._board.put(self._discovery(info))
@@ -273,6 +280,7 @@ class Publisher:
             self._topics,
             [source.name for source in info.sources],
             self._commands.allowed,
+            gone=sorted(self._gone),
             version=info.software.get("edge-asd"),
             state_interval_s=self._state_interval_s,
         )

@@ -48,10 +48,10 @@ class HomeComponent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """One thing to show or to do."""
 
     p: Literal["binary_sensor", "sensor", "number", "button"]
-    """What kind of thing."""
-    unique_id: str
+    """What kind of thing; where nothing else is said, the thing is there no more."""
+    unique_id: str = ""
     """What tells it from all others."""
-    name: str
+    name: str = ""
     """Name to show, after that of the device."""
     state_topic: str | None = None
     """Where its value comes from."""
@@ -107,6 +107,7 @@ def discovery(
     sources: Iterable[str],
     commands: Iterable[str],
     *,
+    gone: Iterable[str] = (),
     version: str | None,
     state_interval_s: float,
 ) -> HomeDiscovery:
@@ -120,6 +121,8 @@ def discovery(
         Ids of what it listens to.
     commands
         Names of the commands that it obeys.
+    gone
+        Ids of what it listened to before: Home Assistant keeps what it is not told to drop.
     version
         Version of this package.
     state_interval_s
@@ -128,6 +131,9 @@ def discovery(
     allowed = set(commands)
     expiry_s = max(_LEAST_EXPIRY_S, round(_MISSED_STATES * state_interval_s))
     components = _of_device(topics)
+    for source in gone:
+        shown = _of_source(topics, source, allowed, expiry_s)
+        components |= {key: HomeComponent(p=component.p) for key, component in shown.items()}
     for source in sources:
         components |= _of_source(topics, source, allowed, expiry_s)
     return HomeDiscovery(

@@ -30,6 +30,7 @@ from edge_asd_export.cost import Ledger
 from edge_asd_export.crossfit import cross_fit, folds_of, require_enough
 from edge_asd_export.explaining import explanation_arrays
 from edge_asd_export.fit import Arrays, Embedders, Fitted, fit_graph
+from edge_asd_export.fitting.requirements import listed
 from edge_asd_export.labels import Labelled, sort_recordings
 from edge_asd_export.material import Material, Stretch, gather, gather_labelled
 from edge_asd_export.memory import Memory
@@ -133,7 +134,7 @@ def export(
         manifest = msgspec.structs.replace(manifest, quality=_quality(labelled, calibrated, test_scores))
     bundle = write_bundle(output, manifest, arrays, selected.networks)
     excerpts = [Excerpt(stretch.recording, stretch.start) for stretch in judged]
-    notes = [*selected.notes, *calibrated.notes, *odd_recordings(recipe, material.stretches)]
+    notes = [*_left_out(labelled), *selected.notes, *calibrated.notes, *odd_recordings(recipe, material.stretches)]
     return Exported(
         bundle,
         labelled,
@@ -142,6 +143,12 @@ def export(
         excerpts,
         notes,
     )
+
+
+def _left_out(labelled: Labelled) -> list[str]:
+    if not labelled.doubtful:
+        return []
+    return [f"left out, for they say nothing and stand beside what is named normal: {listed(labelled.doubtful)}"]
 
 
 def _check_seed(seed: int) -> None:

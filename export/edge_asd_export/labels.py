@@ -8,7 +8,7 @@ recordings, which are then all normal.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -22,7 +22,9 @@ FOLDERS: dict[str, Label] = {
     "abnormal": "anomalous",
     "anomalous": "anomalous",
     "anomaly": "anomalous",
+    "anomalies": "anomalous",
     "fault": "anomalous",
+    "faults": "anomalous",
     "faulty": "anomalous",
 }
 """Folders that say what is in them."""
@@ -56,13 +58,16 @@ class Labelled(NamedTuple):
     """Normal recordings kept for testing."""
     anomalous: list[Path]
     """Anomalous recordings, for testing only."""
+    doubtful: Sequence[Path] = ()
+    """Recordings that say nothing, in a folder where others are named normal; left out."""
 
 
 def sort_recordings(found: Mapping[Path, Path]) -> Labelled:
     """Sort recordings into those to train on and those to test with.
 
-    A recording whose name and folders say nothing is normal; one of an evaluation set, whose label is held back, is
-    left out. Without any `train` folder or name, every normal recording is trained on.
+    Where no name and no folder says which recordings are normal, those that say nothing are; else they are left out, as
+    faults in a folder `broken` beside a folder `normal` must be. One of an evaluation set, whose label is held back, is
+    left out too. Without any `train` folder or name, every normal recording is trained on.
 
     Parameters
     ----------
@@ -76,7 +81,11 @@ def sort_recordings(found: Mapping[Path, Path]) -> Labelled:
     """
     labels = {path: label_of(path, root) for path, root in found.items()}
     splits = {path: split_of(path, root) for path, root in found.items()}
-    normal = [path for path in found if labels[path] == "normal"]
+    said = {path for path, root in found.items() if _says_label(path, root)}
+    sorted_folders = {root for path, root in found.items() if path in said and labels[path] == "normal"}
+    doubtful = [path for path, root in found.items() if root in sorted_folders and path not in said and labels[path]]
+    left_out = set(doubtful)
+    normal = [path for path in found if labels[path] == "normal" and path not in left_out]
     training = (
         [path for path in normal if splits[path] == "train"] or [p for p in normal if splits[p] is None] or normal
     )
@@ -92,6 +101,7 @@ def sort_recordings(found: Mapping[Path, Path]) -> Labelled:
         training=training,
         normal=[path for path in normal if path not in chosen],
         anomalous=[path for path in found if labels[path] == "anomalous"],
+        doubtful=doubtful,
     )
 
 
@@ -106,6 +116,13 @@ def label_of(path: Path, root: Path) -> Label | None:
     by_folder = next((FOLDERS[folder] for folder in folders_above(path, root) if folder in FOLDERS), None)
     withheld = match is not None and split_of(path, root) == "test"
     return by_folder or (None if withheld else "normal")
+
+
+def _says_label(path: Path, root: Path) -> bool:
+    match = DCASE_2020.fullmatch(path.stem) or DCASE_2021.fullmatch(path.stem)
+    by_name = bool(match and match["label"])
+    # What is meant to be trained on is normal: nothing else ever is.
+    return by_name or split_of(path, root) == "train" or any(folder in FOLDERS for folder in folders_above(path, root))
 
 
 def split_of(path: Path, root: Path) -> Split | None:

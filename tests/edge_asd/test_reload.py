@@ -186,6 +186,27 @@ def test_a_changed_configuration_is_carried_out_and_who_is_not_concerned_goes_on
         assert (health["reloads"]["done"], health["reloads"]["refused"]) == (1, 0)
 
 
+def test_nothing_is_left_of_a_source_that_is_listened_to_no_more(device: Device, broker: Any) -> None:
+    device.write(HUM, HUM.replace("name: hum", "name: other"))
+    device.start()
+    wait_for(lambda: windows(device, "other") >= 2)
+    state = "edge-asd/bench-1/other/state"
+    with broker.listener() as listener:
+        listener.wait_for(lambda message: message.topic == state and message.retained and message.payload)
+    device.write(HUM)
+    device.signal(signal.SIGHUP)
+    wait_for(lambda: any("reloaded: 1 source(s)" in line for line in device.log()))
+    with broker.listener() as listener:
+        listener.wait_for(lambda message: message.topic == "edge-asd/bench-1/hum/state")
+        listener.wait_for(lambda message: message.topic.endswith("/health"))
+        assert not listener.messages("other/state")
+    # Back again, it is shown again.
+    device.write(HUM, HUM.replace("name: hum", "name: other"))
+    device.signal(signal.SIGHUP)
+    with broker.listener() as listener:
+        listener.wait_for(lambda message: message.topic == state and message.payload)
+
+
 def test_a_bundle_that_fails_its_self_test_is_refused_and_the_old_one_goes_on(device: Device, broker: Any) -> None:
     device.write(HUM)
     device.start()

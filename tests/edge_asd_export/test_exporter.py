@@ -33,7 +33,7 @@ def test_the_bundle_on_disk_is_the_one_returned_and_proves_itself(made: Made) ->
 
 def test_normal_recordings_to_train_on_and_nothing_else_are_trained_on(made: Made) -> None:
     labelled = made.exported.labelled
-    assert [len(group) for group in labelled] == [12, 5, 4]
+    assert [len(group) for group in labelled] == [12, 5, 4, 0]
     training = made.exported.bundle.manifest.training
     assert (training.recordings, training.horizons, training.seed) == (12, 12, 1)
     assert (training.native_rates, training.bandwidth_hz) == ([RATE], RATE / 2)
@@ -188,6 +188,14 @@ def test_what_cannot_be_used_is_refused_and_an_older_bundle_stays(
     assert "\n" not in str(caught.value)
     assert older.read_bytes() == b"older"
     assert not list(tmp_path.glob(".*"))
+
+
+def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+    write_normal(tmp_path / "normal", 6)
+    (broken,) = write_wrong(tmp_path / "broken", 1)
+    exported = export([tmp_path], recipe(WITHOUT_NET), tmp_path / "a.easd")
+    assert exported.bundle.manifest.training.recordings == 6
+    assert exported.notes[0] == (f"left out, for they say nothing and stand beside what is named normal: {broken}")
 
 
 def test_no_recording_gives_way_to_a_bundle(tmp_path: Path) -> None:

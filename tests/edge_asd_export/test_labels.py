@@ -36,7 +36,7 @@ def test_names_say_label_and_split(path: str, label: str | None, split: str | No
 
 def test_recordings_whose_label_is_withheld_neither_train_nor_test() -> None:
     paths = [ROOT / "train/normal_id_00_00000000.wav", ROOT / "test/id_00_00000000.wav"]
-    assert sort_recordings(dict.fromkeys(paths, ROOT)) == ([paths[0]], [], [])
+    assert sort_recordings(dict.fromkeys(paths, ROOT)) == ([paths[0]], [], [], [])
 
 
 def test_without_normal_recordings_there_is_nothing_to_train_on() -> None:
@@ -98,7 +98,9 @@ def test_trees_of_every_layout_are_sorted(layout: str, tmp_path: Path) -> None:
     # What stands above the folder that was named has no say.
     root = tmp_path / "abnormal" / "test" / "data"
     expected = make_tree(layout, root)
-    assert [set(group) for group in sort_recordings(dict.fromkeys(find_recordings(root), root))] == expected
+    found = sort_recordings(dict.fromkeys(find_recordings(root), root))
+    assert [set(group) for group in found[:3]] == expected
+    assert not found.doubtful
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -116,4 +118,14 @@ def test_nothing_anomalous_or_kept_for_testing_is_ever_trained_on(layout: str, t
 def test_folders_named_apart_are_sorted_together(tmp_path: Path) -> None:
     training, normal, anomalous = make_tree("dcase 2020", tmp_path)
     apart = {path: path.parent for path in find_recordings(tmp_path)}
-    assert [set(group) for group in sort_recordings(apart)] == [training, normal, anomalous]
+    assert [set(group) for group in sort_recordings(apart)[:3]] == [training, normal, anomalous]
+
+
+def test_what_says_nothing_beside_what_is_named_normal_is_left_out() -> None:
+    normal, broken = ROOT / "pump/normal/a.wav", [ROOT / "pump/broken/b.wav", ROOT / "c.wav"]
+    assert sort_recordings(dict.fromkeys([normal, *broken], ROOT)) == ([normal], [], [], broken)
+    # Named apart, a folder that says nothing is meant.
+    assert sort_recordings({normal: normal.parent, broken[0]: broken[0].parent}).training == [normal, broken[0]]
+    # A folder to train on says enough.
+    meant = [ROOT / "pump/train/b.wav", ROOT / "pump/test/normal/a.wav"]
+    assert sort_recordings(dict.fromkeys(meant, ROOT)) == ([meant[0]], [meant[1]], [], [])

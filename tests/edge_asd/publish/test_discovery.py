@@ -141,3 +141,16 @@ def test_another_source_appears_with_the_next_info(broker: Broker, make_publishe
         sources = [*info.sources, SourceInfo(name="fan", source="mic")]
         publisher.info(msgspec.structs.replace(info, sources=sources))
         listener.wait_for(lambda message: "fan_problem" in message.json()["cmps"])
+
+
+def test_a_source_that_is_gone_is_taken_down(broker: Broker, make_publisher: MakePublisher, info: Info) -> None:
+    with make_publisher(broker.port) as publisher:
+        publisher.info(info, gone=["fan"])
+        assert publisher.wait_connected(WAIT_S)
+        with broker.listener("homeassistant/#") as listener:
+            (message,) = listener.wait_for(lambda message: "fan_problem" in message.payload)
+        components = message.json()["cmps"]
+        # A component of nothing but its platform is one to drop (integrations/mqtt, "Removing components").
+        assert components["fan_problem"] == {"p": "binary_sensor"}
+        assert components["fan_threshold"] == {"p": "number"}
+        assert components["pump-3_problem"]["unique_id"]
