@@ -81,6 +81,9 @@ PRESETS: dict[PresetName, LogMel | LogSpectrogram | Rms | Image] = {
         log=_OPENL3_DECIBEL,
         precision="double",
     ),
+    "edgel3": msgspec.structs.replace(  # EdgeL3's released UST net: the kapre layers in the file itself
+        _OPENL3_V03, sample_rate=8000, segment_length=8000, n_fft=1024, hop_length=160, n_mels=64
+    ),
     "vggish": _VGGISH,
     "yamnet": msgspec.structs.replace(  # tensorflow/models, research/audioset/yamnet: `features.py`
         _VGGISH, log=Logarithm(offset=0.001)

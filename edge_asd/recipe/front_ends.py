@@ -245,6 +245,7 @@ PresetName = Literal[
     "openl3-v0.3-mel128",
     "openl3-v0.3-mel256",
     "openl3-linear",
+    "edgel3",
     "vggish",
     "yamnet",
     "musicnn",

@@ -27,7 +27,7 @@ from edge_asd.audio import read_recording
 from edge_asd.features import SegmentFrontEnd, build_front_end, resolve
 from edge_asd.frames import Framer
 from edge_asd.interpreter import Network
-from edge_asd.recipe.front_ends import Decibel, FrontEnd, LogMel, Preset
+from edge_asd.recipe.front_ends import FrontEnd, Preset
 from edge_asd.recipe.models import Net, NetName, Quantization
 from edge_asd_export.conversion import ConversionError, convert
 from edge_asd_export.graph import stated_runtime
@@ -43,17 +43,7 @@ FRONT_ENDS: dict[str, FrontEnd] = {
     "openl3-mel128": Preset(name="openl3-v0.4-mel128"),
     "openl3-mel256": Preset(name="openl3-v0.4-mel256"),
     "openl3-linear": Preset(name="openl3-linear"),
-    "edgel3": LogMel(
-        sample_rate=8000,
-        n_fft=1024,
-        hop_length=160,
-        n_mels=64,
-        htk=True,
-        sqrt=True,
-        padding="same",
-        segment_length=8000,
-        log=Decibel(ref="max", top_db=80.0),
-    ),
+    "edgel3": Preset(name="edgel3"),
     "vggish": Preset(name="vggish"),
     "yamnet": Preset(name="yamnet"),
     "musicnn": Preset(name="musicnn"),

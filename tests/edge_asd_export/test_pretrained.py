@@ -38,8 +38,6 @@ parts:
   net: {{branches: [net], detector: {{kind: mahalanobis}}}}
 """
 SMALL = "{kind: tflite, outputs: [90]}"
-EDGEL3 = """{kind: log-mel, n_fft: 1024, hop_length: 160, n_mels: 64, htk: true, sqrt: true,
-      padding: same, segment_length: 8000, log: {kind: db, ref: max, top_db: 80}}"""
 SYSTEMS = {
     "musicnn": (
         16000,
@@ -55,7 +53,7 @@ SYSTEMS = {
     ),
     "edgel3": (
         8000,
-        EDGEL3,
+        "{kind: preset, name: edgel3}",
         "{segment_hop: 16000}",
         "{kind: net, name: edgel3, quantize: float16}",
     ),

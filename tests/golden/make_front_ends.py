@@ -62,14 +62,15 @@ def openl3_v04(samples: Float64, n_mels: int) -> Float64:
     return openl3_decibel(magnitude @ mel(sr=48000, n_fft=2048, n_mels=n_mels, dtype=np.float64).T)
 
 
-def openl3_v03(samples: Float64, n_mels: int) -> Float64:
+def openl3_v03(samples: Float64, n_mels: int, rate: int = 48000, n_fft: int = 2048, hop: int = 242) -> Float64:
     """As kapre 0.1 does: a convolution with windowed cosines and sines, padded to the same size."""
-    turns = np.outer(np.arange(2048), np.arange(1025)) * (2 * np.pi / 2048)
-    hann = get_window("hann", 2048)[:, None]
+    bins = n_fft // 2 + 1
+    turns = np.outer(np.arange(n_fft), np.arange(bins)) * (2 * np.pi / n_fft)
+    hann = get_window("hann", n_fft)[:, None]
     kernels = np.concatenate([hann * np.cos(turns), hann * np.sin(turns)], axis=1)
-    parts = tf.nn.conv1d(samples[None, :, None], kernels[:, None, :], stride=242, padding="SAME").numpy()[0]
-    power = parts[:, :1025] ** 2 + parts[:, 1025:] ** 2
-    weights = mel(sr=48000, n_fft=2048, n_mels=n_mels, htk=True, dtype=np.float64)
+    parts = tf.nn.conv1d(samples[None, :, None], kernels[:, None, :], stride=hop, padding="SAME").numpy()[0]
+    power = parts[:, :bins] ** 2 + parts[:, bins:] ** 2
+    weights = mel(sr=rate, n_fft=n_fft, n_mels=n_mels, htk=True, dtype=np.float64)
     return openl3_decibel(np.sqrt(power @ weights.T))
 
 
@@ -127,6 +128,7 @@ GOLDEN: dict[PresetName, tuple[int, Callable[[Float64], Float64], str]] = {
     "openl3-v0.3-mel128": (48000, lambda samples: openl3_v03(samples, 128), "tensorflow, librosa"),
     "openl3-v0.3-mel256": (48000, lambda samples: openl3_v03(samples, 256), "tensorflow, librosa"),
     "openl3-linear": (48000, openl3_linear, "tensorflow"),
+    "edgel3": (8000, lambda samples: openl3_v03(samples, 64, 8000, 1024, 160), "tensorflow, librosa"),
     "vggish": (16000, lambda samples: vggish(samples, 0.01), "tensorflow"),
     "yamnet": (16000, lambda samples: vggish(samples, 0.001), "tensorflow"),
     "musicnn": (16000, musicnn, "librosa"),

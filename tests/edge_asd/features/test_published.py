@@ -20,7 +20,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_asd.features import PRESETS, SegmentFrontEnd, build_front_end, resolve
-from edge_asd.recipe.front_ends import Decibel, LogMel, Preset, PresetName
+from edge_asd.recipe.front_ends import Decibel, Preset, PresetName
 
 Float64 = NDArray[np.float64]
 TOLERANCE_DB = 1e-4
@@ -127,11 +127,11 @@ def openl3_v04(samples: Float64, n_mels: int) -> Float64:
     return openl3_decibel(np.array([weights @ x for x in spectra(samples, starts, hann(2048), 2048)]))
 
 
-def openl3_v03(samples: Float64, n_mels: int) -> Float64:
-    weights = filters(48000, 2048, n_mels, 0, 24000, (htk, htk_inverse))
-    left = (198 * 242 + 2048 - 48000) // 2  # Keras' padding='same'
-    starts = range(-left, 48000 - left, 242)
-    return openl3_decibel(np.array([np.sqrt(weights @ x**2) for x in spectra(samples, starts, hann(2048), 2048)]))
+def openl3_v03(samples: Float64, n_mels: int, rate: int = 48000, n_fft: int = 2048, hop: int = 242) -> Float64:
+    weights = filters(rate, n_fft, n_mels, 0, rate // 2, (htk, htk_inverse))
+    left = ((rate - 1) // hop * hop + n_fft - rate) // 2  # Keras' padding='same'
+    starts = range(-left, rate - left, hop)
+    return openl3_decibel(np.array([np.sqrt(weights @ x**2) for x in spectra(samples, starts, hann(n_fft), n_fft)]))
 
 
 def openl3_linear(samples: Float64) -> Float64:
@@ -175,6 +175,7 @@ CASES: dict[PresetName, tuple[int, float, float, Definition]] = {
     "openl3-v0.3-mel128": (48000, 1.0, 1.0, lambda samples: openl3_v03(samples, 128)),
     "openl3-v0.3-mel256": (48000, 1.0, 1.0, lambda samples: openl3_v03(samples, 256)),
     "openl3-linear": (48000, 1.0, 1.0, openl3_linear),
+    "edgel3": (8000, 1.0, 1.0, lambda samples: openl3_v03(samples, 64, 8000, 1024, 160)),
     "vggish": (16000, 0.975, NEPER, lambda samples: vggish(samples, 0.01)),
     "yamnet": (16000, 0.975, NEPER, lambda samples: vggish(samples, 0.001)),
     "panns": (32000, 1.0, 1.0, panns),
@@ -294,16 +295,4 @@ def test_kapre_01_with_the_kernels_of_a_released_file() -> None:
     frames = np.lib.stride_tricks.sliding_window_view(padded, 1024)[::160][:50]
     power = (frames @ real) ** 2 + (frames @ imaginary) ** 2
     expected = openl3_decibel(np.sqrt(power @ mel))
-    settings = LogMel(
-        n_fft=1024,
-        hop_length=160,
-        n_mels=64,
-        htk=True,
-        sqrt=True,
-        padding="same",
-        segment_length=8000,
-        log=Decibel(ref="max", top_db=80.0),
-    )
-    front_end = build_front_end(settings, 8000)
-    assert isinstance(front_end, SegmentFrontEnd)
-    np.testing.assert_allclose(front_end.process(samples), expected, rtol=0, atol=2e-4)
+    np.testing.assert_allclose(compute("edgel3", 8000, samples), expected, rtol=0, atol=2e-4)

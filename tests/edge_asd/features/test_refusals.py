@@ -119,6 +119,7 @@ def test_sizes_of_presets(name: PresetName) -> None:
         "openl3-v0.3-mel128": (48000, 199, 128),
         "openl3-v0.3-mel256": (48000, 199, 256),
         "openl3-linear": (48000, 197, 257),
+        "edgel3": (8000, 50, 64),
         "vggish": (400, 160, 64),
         "yamnet": (400, 160, 64),
         "musicnn": (16000, 63, 96),
