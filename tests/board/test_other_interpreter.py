@@ -15,8 +15,8 @@ from tests.board.machines import HERE, tflite_runtime
 
 @pytest.mark.parametrize("name", ["default", "openl3-mel128-float16"])
 def test_floating_point_holds(name: str, trial: Any) -> None:
-    bundle, recordings = trial(name)
     other = tflite_runtime()
+    bundle, recordings = trial(name)
     done = other.run("-m", "edge_asd", "verify", bundle)
     assert done.returncode == 0, done.stderr
     assert "interpreter tflite-runtime 2.14" in done.stdout
