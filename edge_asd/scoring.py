@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from edge_asd.alarms import read_alarm_rate
-from edge_asd.audio import Recording, read_recording
+from edge_asd.audio import probe_recording, read_blocks
 from edge_asd.bundle import Bundle
 from edge_asd.errors import InputError
 from edge_asd.explanation import BandDeviation, Explanation, MomentDeviation
@@ -55,16 +55,16 @@ class BandwidthWatch:
         self._learnt_hz = min(bundle.manifest.training.bandwidth_hz, bundle.recipe.sample_rate / 2)
         self._told: set[int] = set()
 
-    def look_at(self, recording: Recording) -> None:
-        """Look at a recording's own sampling rate."""
-        rate = recording.native_rate
+    def look_at(self, path: Path) -> None:
+        """Look at a recording's own sampling rate; an InputError where it cannot be read."""
+        rate = probe_recording(path).native_rate
         if rate / 2 >= self._learnt_hz or rate in self._told:
             return
         self._told.add(rate)
         _log.warning(
             "%s: sampled at %d Hz, it holds nothing above %g Hz, and the bundle has learnt up to %g Hz: that alone may "
             "make it and its like anomalous; record at %g Hz or more",
-            recording.path,
+            path,
             rate,
             rate / 2,
             self._learnt_hz,
@@ -90,19 +90,20 @@ class Scorer:
         InputError
             When it cannot be read, or is shorter than the bundle's horizon.
         """
-        recording = read_recording(path, channel=self._recipe.channel, sample_rate=self._recipe.sample_rate)
-        self._bandwidth.look_at(recording)
+        self._bandwidth.look_at(path)
         self._pipeline.reset()
         worst: Score | None = None
-        horizons = 0
+        heard = horizons = 0
         explanation = Explanation()
-        for score in self._pipeline.process(recording.samples):
-            horizons += 1
-            if worst is None or score.value > worst.value:
-                worst = score
-                explanation = self._pipeline.explain() if score.value >= self._threshold else Explanation()
+        for block in read_blocks(path, channel=self._recipe.channel, sample_rate=self._recipe.sample_rate):
+            heard += len(block)
+            for score in self._pipeline.process(block):
+                horizons += 1
+                if worst is None or score.value > worst.value:
+                    worst = score
+                    explanation = self._pipeline.explain() if score.value >= self._threshold else Explanation()
         if worst is None:
-            raise too_short(str(path), len(recording.samples) / self._recipe.sample_rate, self._recipe)
+            raise too_short(str(path), heard / self._recipe.sample_rate, self._recipe)
         probability = self._rarity.probability(worst.value)
         return RecordingScore(
             path=str(path),

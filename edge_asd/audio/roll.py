@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edge_asd.audio.recordings import Recording
 from edge_asd.errors import InputError
 
 
@@ -18,24 +19,32 @@ class Roll:
         self._seen: dict[bytes, Path] = {}
         self._listing = hashlib.sha256()
 
-    def enter(self, recording: Recording) -> None:
-        """Take a recording.
+    def enter(self, path: Path, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """Pass a recording's samples on, block by block; with the last of them it is taken.
 
         Raises
         ------
         InputError
-            When nothing moves in it from end to end, which would make a dead microphone normal; or when its very
-            samples were taken before, which would make the same sound count twice.
+            After the last block: when nothing moves in it from end to end, which would make a dead microphone normal;
+            or when its very samples were taken before, which would make the same sound count twice.
         """
-        path = recording.path
-        if not np.ptp(recording.samples):
+        samples = hashlib.sha256()
+        lowest, highest = np.inf, -np.inf
+        for block in blocks:
+            samples.update(np.ascontiguousarray(block).data)
+            if len(block):
+                lowest, highest = min(lowest, block.min()), max(highest, block.max())
+            yield block
+        self._take(path, samples.digest(), silent=lowest >= highest)
+
+    def _take(self, path: Path, content: bytes, *, silent: bool) -> None:
+        if silent:
             raise InputError(
                 str(path),
                 expected="sound",
                 found="silence from end to end",
                 remedy="leave it out, and see whether the microphone works",
             )
-        content = hashlib.sha256(recording.samples.tobytes()).digest()
         twin = self._seen.setdefault(content, path)
         if twin != path:
             raise InputError(

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from edge_asd.audio import Recording, Roll, read_recording
+from edge_asd.audio import Roll, probe_recording, read_blocks, read_recording
 from edge_asd.pipeline import Rows, RowSet
 from edge_asd.recipe.graph import Horizon, Recipe
 from edge_asd.scoring import too_short
@@ -77,10 +78,9 @@ def gather(
     rates: set[int] = set()
     roll = Roll()
     for path in reporter.track(paths, "reading recordings"):
-        recording = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
-        roll.enter(recording)
-        rates.add(recording.native_rate)
-        stretches += _cut(recording, path, rows, recipe)
+        blocks = roll.enter(path, read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate))
+        stretches += _cut(np.concatenate(list(blocks)), path, rows, recipe)
+        rates.add(probe_recording(path).native_rate)
     return Material(stretches, sorted(rates), roll.sha256)
 
 
@@ -96,9 +96,9 @@ def gather_labelled(
     rows = _rows(recipe, networks, memory)
     stretches: list[Stretch] = []
     for path in reporter.track(paths, "reading test recordings"):
-        recording = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
-        if len(recording.samples) >= recipe.horizon_samples:
-            stretches += _cut(recording, path, rows, recipe)
+        samples = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate).samples
+        if len(samples) >= recipe.horizon_samples:
+            stretches += _cut(samples, path, rows, recipe)
     return stretches
 
 
@@ -113,12 +113,12 @@ def _side_by_side_horizons(recipe: Recipe) -> Recipe:
     return msgspec.structs.replace(recipe, horizon=whole)
 
 
-def _cut(recording: Recording, path: Path, rows: Rows | RememberedRows, recipe: Recipe) -> list[Stretch]:
+def _cut(samples: NDArray[np.float32], path: Path, rows: Rows | RememberedRows, recipe: Recipe) -> list[Stretch]:
     rows.reset()
     found = [
         Stretch(path, end - recipe.horizon_samples, {name: np.array(values) for name, values in row_set.items()})
-        for end, row_set in rows.process(recording.samples)
+        for end, row_set in rows.process(samples)
     ]
     if not found:
-        raise too_short(str(path), len(recording.samples) / recipe.sample_rate, recipe)
+        raise too_short(str(path), len(samples) / recipe.sample_rate, recipe)
     return found
