@@ -54,8 +54,8 @@ class Sounds(NamedTuple):
 def main() -> None:
     """Print the table as it grows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=int, default=20, help="minutes to export from (default: 20)")
-    parser.add_argument("--on-site", type=int, default=60, help="minutes to calibrate with (default: 60)")
+    parser.add_argument("--minutes", type=int, default=60, help="minutes to export from (default: 60)")
+    parser.add_argument("--on-site", type=int, default=240, help="minutes to calibrate with (default: 240)")
     parser.add_argument("--watched", type=int, default=180, help="minutes of normal sound to judge (default: 180)")
     parser.add_argument("--kinds", nargs="*", default=KINDS, help="kinds of simulated machine")
     parser.add_argument("--unit", type=int, default=3, help="which machine of each kind (default: 3)")
