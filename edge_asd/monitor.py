@@ -27,6 +27,7 @@ from edge_asd.publish.clock import rfc3339
 from edge_asd.publish.requests import CommandRefusedError
 from edge_asd.recalibration import recalibrate
 from edge_asd.report import describe, report, start_publisher
+from edge_asd.roster import Roster
 from edge_asd.vitals import limit_allocator
 from edge_asd.web import Page, WebServer
 
@@ -102,6 +103,8 @@ class Daemon:
         configure_logs(firmware.log)
         self._plan = make_plan(firmware, where, self._watch.add)
         self._watch.keep(self._plan.files)
+        spool = self._plan.firmware.spool.path
+        self._roster = Roster(None if spool is None else Path(f"{spool}.sources"))
         self._reloads = Reloads()
         self._reloading: threading.Thread | None = None
         self._due = self._started
@@ -211,7 +214,7 @@ class Daemon:
         )
 
     def _begin(self, plan: Plan, others: Mapping[str, Listener]) -> None:
-        publisher = start_publisher(plan)
+        publisher = start_publisher(plan, self._roster.gone(plan.posts))
         crew = Crew(publisher, plan.firmware.evidence)
         shift = crew.prepare(plan, others)
         # One cannot talk to two brokers: nobody listens while the one is left for the other.
@@ -230,9 +233,9 @@ class Daemon:
         web = self._plan.firmware.web
         if _telling(self._plan) == _telling(plan):
             self.crew.change(self.crew.prepare(plan))
+            self._publisher.info(describe(plan), self._roster.gone(plan.posts))
         else:
             self._begin(plan, self.crew.listeners)
-        self._publisher.info(describe(plan), gone=self._plan.posts.keys() - plan.posts.keys())
         self._plan = plan
         configure_logs(plan.firmware.log)
         if web != plan.firmware.web:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from edge_asd.configuration import redacted
@@ -18,8 +19,8 @@ from edge_asd.version import __version__
 from edge_asd.vitals import cpu_temperature_c, resident_bytes
 
 
-def start_publisher(plan: Plan) -> Publisher:
-    """Return a publisher for a plan, which connects when its context is entered."""
+def start_publisher(plan: Plan, gone: Iterable[str]) -> Publisher:
+    """Return a publisher for a plan, which connects when its context is entered; `gone` are sources it has no more."""
     mqtt, spool = plan.firmware.mqtt, plan.firmware.spool
     path = spool.path
     outbox = Outbox(None if path is None else lambda: SpoolFile(Path(path), spool.max_bytes, spool.max_age_s))
@@ -28,6 +29,7 @@ def start_publisher(plan: Plan) -> Publisher:
         mqtt,
         plan.password,
         describe(plan),
+        gone=gone,
         state_interval_s=plan.firmware.state_interval_s,
         version=None if mqtt.version == "auto" else mqtt.version,
         outbox=outbox,

@@ -76,10 +76,13 @@ LAYERS = {
     "plan": "audio bundle capture configuration firmware golden interpreter",
     "listener": "bundle capture errors evidence explanation firmware interpreter judgement pipeline publish scoring",
     "crew": "capture errors evidence firmware judgement listener plan publish",
+    "roster": "errors files publish",
     "report": "configuration crew interpreter plan publish version vitals",
     "control": "crew judgement publish",
     "recalibration": "alarms bundle errors firmware judgement",
-    "monitor": "changes control crew errors firmware listener logs notify plan publish recalibration report vitals web",
+    "monitor": (
+        "changes control crew errors firmware listener logs notify plan publish recalibration report roster vitals web"
+    ),
     # The command line, which imports each command only when it is called.
     "commands.check_broker": "configuration errors publish",
     "commands.calibrate": "audio bundle errors files golden interpreter site text",

@@ -72,6 +72,8 @@ class Publisher:
         Content of the password file; never shown.
     info
         First content of the info topic.
+    gone
+        Sources that the device told of before and has no more.
     state_interval_s
         Least seconds between two state messages of a source whose verdict does not change.
     outbox
@@ -98,6 +100,7 @@ class Publisher:
         password: str | None,
         info: Info,
         *,
+        gone: Iterable[str] = (),
         state_interval_s: float = 10.0,
         outbox: Outbox | None = None,
         backoff: Backoff | None = None,
@@ -131,7 +134,7 @@ class Publisher:
             version=version,
         )
         self._board.put(self._availability(ONLINE))
-        self.info(info)
+        self.info(info, gone)
 
     def _login(self, settings: Mqtt, password: str | None) -> Login:
         return Login(

@@ -200,11 +200,22 @@ def test_nothing_is_left_of_a_source_that_is_listened_to_no_more(device: Device,
         listener.wait_for(lambda message: message.topic == "edge-asd/bench-1/hum/state")
         listener.wait_for(lambda message: message.topic.endswith("/health"))
         assert not listener.messages("other/state")
+        discovery = "homeassistant/device/bench-1/config"
+        (told,) = listener.wait_for(lambda message: message.topic == discovery)
+        assert told.json()["cmps"]["other_problem"] == {"p": "binary_sensor"}
     # Back again, it is shown again.
     device.write(HUM, HUM.replace("name: hum", "name: other"))
     device.signal(signal.SIGHUP)
     with broker.listener() as listener:
         listener.wait_for(lambda message: message.topic == state and message.payload)
+    # A restart knows what was there before.
+    assert device.end() == 0
+    device.write(HUM)
+    device.start()
+    wait_for(lambda: windows(device, "hum") >= 1)
+    with broker.listener() as listener:
+        listener.wait_for(lambda message: message.topic.endswith("/health"))
+        assert not listener.messages("other/state")
 
 
 def test_a_bundle_that_fails_its_self_test_is_refused_and_the_old_one_goes_on(device: Device, broker: Any) -> None:
