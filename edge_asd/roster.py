@@ -33,7 +33,7 @@ class Roster:
         self._names = frozenset(() if path is None else _read(path))
 
     def gone(self, present: Iterable[str]) -> frozenset[str]:
-        """Take down who is present, and return all others that ever were."""
+        """Note who is present, and return all others that ever were."""
         present = frozenset(present)
         names = self._names | present
         if self._path is not None and names != self._names:

@@ -24,7 +24,7 @@ _SAFE = 2e3
 _SAFE_SHIFT = 3e3
 """Largest Σ |μ − c| |F| that may cancel in (x − c) F: it costs as much."""
 _STRIP = 16
-"""Columns of a strip, of which fewer would leave out more zeros, but make products too narrow to be fast."""
+"""Columns of a strip: fewer would leave out more zeros, but make products too narrow to be fast."""
 _STRIP_SIZE = 1 << 14
 """Numbers of all factors together in one strip below which a call costs more than the zeros that it leaves out."""
 _SIDE_BY_SIDE = 1 << 19
