@@ -101,11 +101,18 @@ def _as_single_precision(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _depth(roots: NDArray[np.intp], children: NDArray[np.intp], reader: ArrayReader) -> int:
-    reached = np.unique(roots)
+    # Nodes that several parents share, as only a damaged forest has them, are looked at once.
+    reached = _distinct(roots, len(children))
     for depth in range(_DEEPEST):
         following = children[reached]
         inner = (following != reached[:, None]).any(axis=1)
         if not inner.any():
             return depth
-        reached = np.unique(following[inner])
+        reached = _distinct(following[inner].reshape(-1), len(children))
     raise reader.error("children", expected=f"trees of at most {_DEEPEST} levels", found="deeper ones, or a circle")
+
+
+def _distinct(nodes: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    marked = np.zeros(count, np.bool_)
+    marked[nodes] = True
+    return np.flatnonzero(marked)
