@@ -38,6 +38,9 @@ class Server(http.server.ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/weights.h5"
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: it is meant to happen that the other end has gone."""
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     server: Server
