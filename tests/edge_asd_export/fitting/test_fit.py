@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import logging
 import re
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -147,3 +149,13 @@ def test_a_bank_of_copies_is_refused_for_the_cosine_too() -> None:
     rows = np.concatenate([ROWS, *(np.outer(np.arange(1.0, 6.0), ROWS[3]),)])
     with pytest.raises(InputError, match="that do not"):
         fit_detector(DensityKnnSettings(metric="cosine"), rows, seed=0)
+
+
+def test_scikit_learn_is_all_it_takes() -> None:
+    # The device's tests fit detectors, on a machine without the extra `export`.
+    code = (
+        "import sys\n"
+        "sys.modules |= dict.fromkeys(('rich', 'tensorflow', 'keras', 'matplotlib', 'pooch', 'h5py'))\n"
+        "import edge_asd_export.fitting"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
