@@ -12,9 +12,8 @@ import importlib.resources
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge_asd.configuration import did_you_mean, load, parse, read_mapping
 from edge_asd.configuration.shapes import chosen, fields_of, is_record
@@ -22,6 +21,10 @@ from edge_asd.configuration.yaml_text import parse_mapping
 from edge_asd.errors import InputError
 from edge_asd.recipe.graph import Branch, Part, Recipe
 from edge_asd.settings import Settings
+
+if TYPE_CHECKING:
+    # Python 3.10 has it elsewhere.
+    from importlib.resources.abc import Traversable
 
 
 class Family(Settings):

@@ -54,7 +54,9 @@ class Device:
         self.web_port = free_port()
         self.config = site / "firmware.yaml"
         self._systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._systemd.bind(str(site / "notify"))
+        # An abstract one: the path of a test's folder can be longer than a socket's may be.
+        self._notify = f"edge-asd-test-{os.getpid()}-{self.web_port}"
+        self._systemd.bind(f"\0{self._notify}")
         self._systemd.setblocking(False)
         self._heard: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
@@ -68,7 +70,7 @@ class Device:
 
     def start(self, code: str = "") -> None:
         main = f"{code}\nimport sys\nfrom edge_asd.cli import main\nsys.exit(main(sys.argv[1:]))"
-        environ = {**os.environ, "NOTIFY_SOCKET": str(self.site / "notify"), "WATCHDOG_USEC": "600000"}
+        environ = {**os.environ, "NOTIFY_SOCKET": f"@{self._notify}", "WATCHDOG_USEC": "600000"}
         environ["STATE_DIRECTORY"] = str(self.site / "state")
         with (self.site / "log").open("wb") as log:
             self._process = subprocess.Popen(

@@ -225,7 +225,7 @@ def test_what_is_shipped_is_what_messages_are_held_against() -> None:
             return {key: without_words(item) for key, item in value.items() if key not in {"description", "title"}}
         return [without_words(item) for item in value] if isinstance(value, list) else value
 
-    folder = Path(__file__).parents[2] / "firmware_configs"
+    folder = Path(str(resources.files("firmware_configs")))
     for name, schema in payload_schemas().items():
         shipped = json.loads((folder / f"mqtt-{name.split('/')[1]}.schema.json").read_text(encoding="utf-8"))
         assert without_words(shipped) == without_words(schema)
