@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FEW = 64
+_NEGLIGIBLE = -700.0
+"""Logarithm of what changes no sum that 1 is a part of, and is still a normal number."""
 CHUNK = 1 << 17
 """Numbers in a temporary array: 1 MiB, which the caches of a small board can still serve."""
 
@@ -19,6 +21,8 @@ def log_sum_exp(terms: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.logaddexp.reduce(terms, axis=1))
     largest = np.maximum.reduce(terms, axis=1, keepdims=True)
     terms -= largest
+    # What is too small to count makes exp slow.
+    np.maximum(terms, _NEGLIGIBLE, out=terms)
     np.exp(terms, out=terms)
     sums = np.asarray(np.add.reduce(terms, axis=1))
     np.log(sums, out=sums)

@@ -23,7 +23,7 @@ _SAFE = 2e3
 """Largest Σ ((μ − c) / σ)² that may cancel: it costs about 5e-13 of a score, in nats or relative."""
 _SAFE_SHIFT = 3e3
 """Largest Σ |μ − c| |F| that may cancel in (x − c) F: it costs as much."""
-_STRIP = 16
+_STRIP = 32
 """Columns of a strip: fewer would leave out more zeros, but make products too narrow to be fast."""
 _STRIP_SIZE = 1 << 14
 """Numbers of all factors together in one strip below which a call costs more than the zeros that it leaves out."""
@@ -182,6 +182,8 @@ class _SideBySide:
         strips = _strips(factors)
         self._strips = [_beside(lifted[:, : stop + 1, start:stop], _width(strips[0])) for start, stop in strips]
         self._widest = self._strips[0].shape[1]
+        # A product with this is a sum times −½, in a fraction of a sum's time.
+        self._halves = np.full(_width(strips[0]), -0.5)
 
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return in_chunks(rows, self._widest, self._of_chunk)
@@ -194,8 +196,7 @@ class _SideBySide:
         squares = _squares(lifted, first)
         for strip in others:
             squares += _squares(lifted, strip)
-        terms = np.asarray(np.add.reduce(squares.reshape(len(rows), len(self._offsets), -1), axis=2))
-        terms *= -0.5
+        terms = np.asarray(squares.reshape(-1, len(self._halves)) @ self._halves).reshape(len(rows), -1)
         terms += self._offsets
         return terms
 
