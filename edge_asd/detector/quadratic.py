@@ -7,7 +7,7 @@ lose next to nothing; for the others (as a component that stands on one row) eve
 
 A full covariance has nothing to gain from expanding the square, only from one large product in place of one for each
 component: (x − c) F_k − (μ_k − c) F_k with all F_k side by side. The factors are triangular (Cholesky's), so their
-columns are taken in strips, and of each strip only the rows that are not 0: half of the work.
+columns are taken in strips, and of each strip only the rows that are not 0: up to half of the work is saved.
 """
 
 from __future__ import annotations
@@ -180,10 +180,11 @@ class _SideBySide:
         self._offsets = offsets
         lifted = np.concatenate([np.matmul((centre - means)[:, None, :], factors), factors], axis=1)
         strips = _strips(factors)
-        self._strips = [_beside(lifted[:, : stop + 1, start:stop], _width(strips[0])) for start, stop in strips]
+        width = strips[0][1]
+        self._strips = [_beside(lifted[:, : stop + 1, start:stop], width) for start, stop in strips]
         self._widest = self._strips[0].shape[1]
         # A product with this is a sum times −½, in a fraction of a sum's time.
-        self._halves = np.full(_width(strips[0]), -0.5)
+        self._halves = np.full(width, -0.5)
 
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return in_chunks(rows, self._widest, self._of_chunk)
@@ -205,10 +206,6 @@ def _squares(lifted: NDArray[np.float64], strip: NDArray[np.float64]) -> NDArray
     whitened = np.asarray(lifted[:, : len(strip)] @ strip)
     whitened *= whitened
     return whitened
-
-
-def _width(strip: tuple[int, int]) -> int:
-    return strip[1] - strip[0]
 
 
 def _beside(matrices: NDArray[np.float64], width: int) -> NDArray[np.float64]:

@@ -49,9 +49,9 @@ class HomeComponent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     p: Literal["binary_sensor", "sensor", "number", "button"]
     """What kind of thing; where nothing else is said, the thing is there no more."""
-    unique_id: str = ""
+    unique_id: str | None = None
     """What tells it from all others."""
-    name: str = ""
+    name: str | None = None
     """Name to show, after that of the device."""
     state_topic: str | None = None
     """Where its value comes from."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from edge_asd.publish.discovery import HomeDiscovery
+from edge_asd.publish.discovery import HomeComponent, HomeDiscovery
 from edge_asd.publish.payloads import Event, Health, Info, State
 from edge_asd.publish.requests import ANSWERS, Request, Response
 
@@ -56,6 +56,9 @@ def payload_schema(payload: Payload) -> dict[str, Any]:
             definition["required"].remove("schema")
         elif payload.record is not HomeDiscovery:
             _write_in_full(definition)
+    if payload.record is HomeDiscovery:
+        # A thing that is there has a name and an id; one that is there no more has nothing but its kind.
+        definitions[HomeComponent.__name__]["anyOf"] = [{"required": ["unique_id", "name"]}, {"maxProperties": 1}]
     return {"$schema": _DIALECT, **root, "$defs": definitions}
 
 

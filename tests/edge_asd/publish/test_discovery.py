@@ -16,6 +16,7 @@ from edge_asd.publish import Info, Publisher, SourceInfo
 from edge_asd.publish.commands import names
 from edge_asd.publish.discovery import discovery
 from edge_asd.publish.payloads import Microphone
+from edge_asd.publish.schemas import PAYLOADS, payload_schema
 from edge_asd.publish.topics import Topics
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MakePublisher = Callable[..., Publisher]
 
 WAIT_S = 15
+(DISCOVERY,) = (payload for payload in PAYLOADS if payload.name == "discovery")
 TOPIC = "homeassistant/device/pi-07/config"
 # The published form (integrations/mqtt, "Device discovery payload"), as far as it goes for what is used here:
 # `dev` with an identifier, `o` with a name, components by key, each with its platform and a unique id.
@@ -31,7 +33,8 @@ TEXT = {"type": "string", "minLength": 1}
 NUMBER = {"type": "number"}
 COMPONENT = {
     "type": "object",
-    "required": ["p", "unique_id"],
+    "required": ["p"],
+    "anyOf": [{"required": ["unique_id"]}, {"maxProperties": 1}],
     "properties": {
         "p": {"enum": ["binary_sensor", "sensor", "number", "button"]},
         **dict.fromkeys(("unique_id", "name", "state_topic", "value_template", "command_topic", "payload_press"), TEXT),
@@ -149,8 +152,20 @@ def test_a_source_that_is_gone_is_taken_down(broker: Broker, make_publisher: Mak
         assert publisher.wait_connected(WAIT_S)
         with broker.listener("homeassistant/#") as listener:
             (message,) = listener.wait_for(lambda message: "fan_problem" in message.payload)
+        for form in (FORM, payload_schema(DISCOVERY)):
+            jsonschema.validate(message.json(), form)
         components = message.json()["cmps"]
         # A component of nothing but its platform is one to drop (integrations/mqtt, "Removing components").
         assert components["fan_problem"] == {"p": "binary_sensor"}
         assert components["fan_threshold"] == {"p": "number"}
         assert components["pump-3_problem"]["unique_id"]
+
+
+@pytest.mark.parametrize("component", [{}, {"p": "sensor", "name": "fan"}, {"p": "sensor", "unique_id": "fan"}])
+def test_the_schema_asks_for_a_name_and_an_id_of_what_is_there(component: dict[str, str]) -> None:
+    found = document(["fan"])
+    schema = payload_schema(DISCOVERY)
+    jsonschema.validate(found, schema)
+    found["cmps"]["fan_score"] = component
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(found, schema)
