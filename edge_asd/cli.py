@@ -6,6 +6,7 @@ import argparse
 import importlib
 import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ class Command(NamedTuple):
     summary: str
     extra: str | None = None
     """Extra of the package that it needs beside the device's own dependencies."""
+    is_daemon: bool = False
+    """Whether it is told by SIGHUP to read its configuration anew."""
 
 
 class CommandModule(Protocol):
@@ -42,7 +45,7 @@ COMMANDS = {
     "verify": Command("edge_asd.commands.verify", "check a bundle on this very machine"),
     "score": Command("edge_asd.commands.score", "judge recordings with a bundle"),
     "calibrate": Command("edge_asd.commands.calibrate", "set a bundle's threshold anew, on site"),
-    "monitor": Command("edge_asd.commands.monitor", "listen, judge and publish: the daemon"),
+    "monitor": Command("edge_asd.commands.monitor", "listen, judge and publish: the daemon", is_daemon=True),
     "devices": Command("edge_asd.commands.devices", "list the microphones of this machine"),
     "weights": Command("edge_asd_export.commands.weights", "pretrained weights of published nets", "export"),
     "recipes": Command("edge_asd.commands.recipes", "list the shipped recipes, or print one in full"),
@@ -115,6 +118,9 @@ def _run(words: list[str]) -> int:
         parser.parse_args(words)
         parser.print_help()
         return 2
+    if COMMANDS[name].is_daemon:
+        # It takes a while until it can obey, and it is about to read everything anyway.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     module = _import(name)
     command = _Parser(
         prog=f"edge-asd {name}",

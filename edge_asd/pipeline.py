@@ -9,7 +9,7 @@ device's own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -137,6 +137,12 @@ class Rows:
             if self._missing == 0:
                 self._missing = self._hop
                 yield self._end, self.latest()
+
+    def of_recording(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[tuple[int, RowSet]]:
+        """Start afresh, and give what `process` gives of a recording's blocks, one after another."""
+        self.reset()
+        for block in blocks:
+            yield from self.process(block)
 
     def latest(self) -> RowSet:
         """Return the rows of the latest horizon, as views that hold until the next step."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edge_asd import golden
 from edge_asd.adaptation import Pooled, adapt, adaptable
 from edge_asd.alarms import HeldOut, alarm_rate
-from edge_asd.audio import Roll, read_blocks
+from edge_asd.audio import Roll, probe_recording, read_blocks
 from edge_asd.bundle import Bundle, Manifest, Site, pack, unpack, write_bundle
 from edge_asd.calibration import Calibrated, NormalScores, PartScores, calibrate, join_all
 from edge_asd.explanation import Spectrum, band_edges, measure, normal_arrays, slice_count, spectral_branch
@@ -100,17 +100,14 @@ def listen(bundle: Bundle, paths: Iterable[Path], *, engine: Engine | None = Non
     spectra: list[Spectrum] = []
     for path in paths:
         bandwidth.look_at(path)
-        rows.reset()
         run: list[Pooled] = []
-        heard = 0
-        for block in roll.enter(path, read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate)):
-            heard += len(block)
-            for _, values in rows.process(block):
-                if branch is not None and len(run) % step == 0:
-                    spectra.append(measure(values[branch], bands, slice_count(recipe)))
-                run.append(pool_rows(recipe.used_branches, values))
+        blocks = roll.enter(path, read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate))
+        for _, values in rows.of_recording(blocks):
+            if branch is not None and len(run) % step == 0:
+                spectra.append(measure(values[branch], bands, slice_count(recipe)))
+            run.append(pool_rows(recipe.used_branches, values))
         if not run:
-            raise too_short(str(path), heard / recipe.sample_rate, recipe)
+            raise too_short(str(path), probe_recording(path).seconds, recipe)
         runs.append(run)
         names.append(path)
     return Heard(runs, names, spectra, roll.sha256)

@@ -6,6 +6,7 @@ from edge_asd.audio.pcm import SAMPLE_FORMATS, PcmDecoder, SampleFormat
 from edge_asd.audio.recordings import (
     Recording,
     RecordingInfo,
+    cut_blocks,
     load_soundfile,
     probe_recording,
     read_blocks,
@@ -25,6 +26,7 @@ __all__ = [
     "Roll",
     "SampleFormat",
     "check_channel",
+    "cut_blocks",
     "find_recordings",
     "load_soundfile",
     "output_length",

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +36,11 @@ class RecordingInfo(NamedTuple):
     channels: int
     frames: int
     """Length, in samples of each channel."""
+
+    @property
+    def seconds(self) -> float:
+        """Length, in seconds."""
+        return self.frames / self.native_rate
 
 
 class Recording(NamedTuple):
@@ -121,6 +126,16 @@ def read_blocks(
             position += len(block)
             yield resampler.process(samples)
         yield resampler.flush()
+
+
+def cut_blocks(blocks: Iterable[NDArray[np.float32]], start: int, stop: int) -> Iterator[NDArray[np.float32]]:
+    """Pass on samples `start` to `stop` of a recording's blocks, and take no block after those."""
+    position = 0
+    for block in blocks:
+        yield block[max(0, start - position) : max(0, stop - position)]
+        position += len(block)
+        if position >= stop:
+            return
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.audio import read_recording
+from edge_asd.audio import cut_blocks, read_blocks
 from edge_asd.calibration import NormalScores, PartScores
 from edge_asd.errors import InputError
 from edge_asd.pipeline import Judge, Rows
@@ -155,10 +155,9 @@ def decision_scores(recipe: Recipe, fitted: Fitted, stretches: Sequence[Stretch]
     judged = Judge(recipe, fitted.arrays, where=recipe.name)
     for path, of_recording in groupby(stretches, key=lambda stretch: stretch.recording):
         starts = [stretch.start for stretch in of_recording]
-        recording = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
-        samples = recording.samples[starts[0] : starts[-1] + recipe.horizon_samples]
-        rows.reset()
-        yield _stacked([judged.part_scores(judged.features(row_set)) for _, row_set in rows.process(samples)])
+        recording = read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
+        blocks = cut_blocks(recording, starts[0], starts[-1] + recipe.horizon_samples)
+        yield _stacked([judged.part_scores(judged.features(row_set)) for _, row_set in rows.of_recording(blocks)])
 
 
 class Alignment(NamedTuple):

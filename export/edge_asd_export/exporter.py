@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from edge_asd import golden
-from edge_asd.audio import find_recordings, read_recording, spare_recording
+from edge_asd.audio import cut_blocks, find_recordings, read_blocks, spare_recording
 from edge_asd.bundle import SCHEMA, Bundle, Manifest, Quality, Training, pack, unpack, write_bundle
 from edge_asd.calibration import Calibrated, calibrate
 from edge_asd.errors import InputError
@@ -208,8 +208,8 @@ def _golden(
 
 
 def _samples(recipe: Recipe, stretch: Stretch) -> NDArray[np.float32]:
-    recording = read_recording(stretch.recording, channel=recipe.channel, sample_rate=recipe.sample_rate)
-    return recording.samples[stretch.start : stretch.start + recipe.horizon_samples]
+    blocks = read_blocks(stretch.recording, channel=recipe.channel, sample_rate=recipe.sample_rate)
+    return np.concatenate(list(cut_blocks(blocks, stretch.start, stretch.start + recipe.horizon_samples)))
 
 
 def _manifest(

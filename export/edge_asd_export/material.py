@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.audio import Roll, probe_recording, read_blocks, read_recording
+from edge_asd.audio import Roll, probe_recording, read_blocks
 from edge_asd.pipeline import Rows, RowSet
 from edge_asd.recipe.graph import Horizon, Recipe
 from edge_asd.scoring import too_short
@@ -78,9 +78,12 @@ def gather(
     rates: set[int] = set()
     roll = Roll()
     for path in reporter.track(paths, "reading recordings"):
-        blocks = roll.enter(path, read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate))
-        stretches += _cut(np.concatenate(list(blocks)), path, rows, recipe)
-        rates.add(probe_recording(path).native_rate)
+        info = probe_recording(path)
+        found = list(_cut(roll.enter(path, _blocks(path, recipe)), path, rows, recipe))
+        if not found:
+            raise too_short(str(path), info.seconds, recipe)
+        stretches += found
+        rates.add(info.native_rate)
     return Material(stretches, sorted(rates), roll.sha256)
 
 
@@ -96,9 +99,7 @@ def gather_labelled(
     rows = _rows(recipe, networks, memory)
     stretches: list[Stretch] = []
     for path in reporter.track(paths, "reading test recordings"):
-        samples = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate).samples
-        if len(samples) >= recipe.horizon_samples:
-            stretches += _cut(samples, path, rows, recipe)
+        stretches += _cut(_blocks(path, recipe), path, rows, recipe)
     return stretches
 
 
@@ -113,12 +114,12 @@ def _side_by_side_horizons(recipe: Recipe) -> Recipe:
     return msgspec.structs.replace(recipe, horizon=whole)
 
 
-def _cut(samples: NDArray[np.float32], path: Path, rows: Rows | RememberedRows, recipe: Recipe) -> list[Stretch]:
-    rows.reset()
-    found = [
-        Stretch(path, end - recipe.horizon_samples, {name: np.array(values) for name, values in row_set.items()})
-        for end, row_set in rows.process(samples)
-    ]
-    if not found:
-        raise too_short(str(path), len(samples) / recipe.sample_rate, recipe)
-    return found
+def _blocks(path: Path, recipe: Recipe) -> Iterator[NDArray[np.float32]]:
+    return read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
+
+
+def _cut(
+    blocks: Iterable[NDArray[np.float32]], path: Path, rows: Rows | RememberedRows, recipe: Recipe
+) -> Iterator[Stretch]:
+    for end, row_set in rows.of_recording(blocks):
+        yield Stretch(path, end - recipe.horizon_samples, {name: np.array(each) for name, each in row_set.items()})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,8 +58,9 @@ class RememberedRows:
         self._rows = {name: Rows(recipe.judging_only(name), networks, where=where) for name in names}
         self._keys = {name: _branch_key(recipe, name, networks) for name in recipe.pretrained_branches}
 
-    def process(self, samples: NDArray[np.float32]) -> Iterator[tuple[int, RowSet]]:
-        """Give the end and the rows of every horizon of a whole recording, shape (n,)."""
+    def of_recording(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[tuple[int, RowSet]]:
+        """Give the end and the rows of every horizon of a recording, which is held whole: its hash is the key."""
+        samples = np.concatenate(list(blocks))
         ends = range(self._recipe.horizon_samples, len(samples) + 1, self._recipe.hop_samples)
         if not ends:
             return
@@ -67,9 +68,6 @@ class RememberedRows:
         found = {name: self._branch(name, content, samples, len(ends)) for name in self._rows}
         for index, end in enumerate(ends):
             yield end, {name: values[index] for name, values in found.items()}
-
-    def reset(self) -> None:
-        """Do nothing: every recording is processed as a whole."""
 
     def _branch(self, name: str, content: str, samples: NDArray[np.float32], count: int) -> Rows3:
         if name not in self._keys:
@@ -84,9 +82,7 @@ class RememberedRows:
         return computed
 
     def _compute(self, name: str, samples: NDArray[np.float32]) -> Rows3:
-        rows = self._rows[name]
-        rows.reset()
-        return np.stack([row_set[name].copy() for _, row_set in rows.process(samples)])
+        return np.stack([row_set[name].copy() for _, row_set in self._rows[name].of_recording([samples])])
 
 
 def rows_of(recipe: Recipe, networks: Mapping[str, bytes], memory: Memory | None) -> Rows | RememberedRows:

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.audio import read_recording
+from edge_asd.audio import read_blocks
 from edge_asd.bundle import Fidelity
 from edge_asd.errors import InputError
 from edge_asd.features import build_front_end
@@ -230,9 +230,8 @@ def representative_patches(recipe: Recipe, branch: str, recordings: Sequence[Pat
     wanted = -(-_SAMPLES // len(chosen))
     found = []
     for path in chosen:
-        samples = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate).samples
-        rows.reset()
-        for _, horizon in rows.process(samples):
+        blocks = read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
+        for _, horizon in rows.of_recording(blocks):
             found.append(horizon[branch][:: max(1, len(horizon[branch]) // wanted)][:wanted].copy())
             break
     shape = _patches(recipe, recipe.branches[branch])

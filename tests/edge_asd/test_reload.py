@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -95,6 +96,12 @@ class Device:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def ignores(self, number: int) -> bool:
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        ignored = re.search(r"^SigIgn:\s*(\w+)$", status, re.MULTILINE)
+        return ignored is not None and bool(int(ignored[1], 16) >> (number - 1) & 1)
+
     def end(self) -> int:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
@@ -114,11 +121,11 @@ def device(site: Path, broker: Any) -> Iterator[Device]:
     made.close()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0, every_s: float = 0.1) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
+        time.sleep(every_s)
 
 
 HUM = "name: hum, bundle: hum.easd, source: 'file:long.wav'"
@@ -186,6 +193,15 @@ def test_a_changed_configuration_is_carried_out_and_who_is_not_concerned_goes_on
         assert [source["name"] for source in info["sources"]] == ["hum", "other"]
         health = listener.wait_for(lambda message: message.topic.endswith("/health"))[0].json()
         assert (health["reloads"]["done"], health["reloads"]["refused"]) == (1, 0)
+
+
+def test_who_asks_for_a_reload_before_the_daemon_is_ready_does_not_end_it(device: Device) -> None:
+    device.write(HUM)
+    device.start()
+    wait_for(lambda: device.ignores(signal.SIGHUP), every_s=0.002)
+    device.signal(signal.SIGHUP)
+    wait_for(lambda: windows(device, "hum") >= 2)
+    assert device.end() == 0
 
 
 def test_nothing_is_left_of_a_source_that_is_listened_to_no_more(device: Device, broker: Any) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,17 @@ def test_recordings_are_cut_side_by_side_and_each_stretch_stands_alone(tmp_path:
             np.testing.assert_allclose(stretch.rows[name].mean(), rows.mean(), rtol=0.02)
             if stretch.start == 0:
                 np.testing.assert_array_equal(stretch.rows[name], rows)
+
+
+def test_a_long_recording_is_never_held_whole(tmp_path: Path) -> None:
+    path = write(tmp_path / "long.wav", np.tile(hum(2.0, 1), 300))
+    gather([path], recipe())
+    tracemalloc.start()
+    material = gather([path], recipe())
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(material.stretches) == 600
+    assert peak - kept < 600 * RATE * np.float32().itemsize / 4
 
 
 def test_no_stretch_hears_of_the_recording_before(tmp_path: Path) -> None:

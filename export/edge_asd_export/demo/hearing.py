@@ -68,7 +68,7 @@ def hear(path: Path, bundle: Bundle, reporter: Reporter = SILENT) -> Hearing:
     """
     rate = bundle.recipe.sample_rate
     info = probe_recording(path)
-    seconds = info.frames / info.native_rate
+    seconds = info.seconds
     pipeline = Pipeline(bundle)
     spectrogram = _Columns(rate, seconds)
     scores = []

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import joblib
 import msgspec
 
-from edge_asd.audio import probe_recording, read_recording
+from edge_asd.audio import probe_recording, read_blocks
 from edge_asd.errors import InputError
 from edge_asd.files import write_atomically
 from edge_asd.text import legible, to_json
@@ -68,7 +68,7 @@ def hear(path: Path) -> Heard:
         return Heard("", fault=f"cannot be read ({error.strerror or error})")
     try:
         info = probe_recording(path)
-        samples = len(read_recording(path, sample_rate=info.native_rate).samples)
+        samples = sum(len(block) for block in read_blocks(path, sample_rate=info.native_rate))
     except InputError as error:
         return Heard(sha256, fault=f"expected {error.expected}, found {error.found}")
     return Heard(sha256, info.native_rate, info.channels, samples / info.native_rate)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.audio import read_recording
+from edge_asd.audio import probe_recording, read_blocks
 from edge_asd.bundle import Bundle
 from edge_asd.pipeline import Joiner, Judge
 from edge_asd.recipe.graph import Recipe
@@ -42,14 +42,13 @@ class DeviceJudge:
 
     def score(self, path: Path) -> float:
         """Return a recording's score, that of `edge_asd.scoring.Scorer`; an InputError where it cannot be judged."""
-        samples = read_recording(path, channel=self._recipe.channel, sample_rate=self._recipe.sample_rate).samples
-        self._rows.reset()
+        blocks = read_blocks(path, channel=self._recipe.channel, sample_rate=self._recipe.sample_rate)
         scores = [
             self._joiner.score(self._judge.part_scores(self._judge.features(rows)), end).value
-            for end, rows in self._rows.process(samples)
+            for end, rows in self._rows.of_recording(blocks)
         ]
         if not scores:
-            raise too_short(str(path), len(samples) / self._recipe.sample_rate, self._recipe)
+            raise too_short(str(path), probe_recording(path).seconds, self._recipe)
         return max(scores)
 
 
@@ -101,9 +100,8 @@ def _stretches(recipe: Recipe, fitted: Fitted, paths: Sequence[Path], memory: Me
     untrained = recipe.without_models(except_for=recipe.pretrained_branches)
     rows = rows_of(untrained, fitted.networks, memory)
     for path in paths:
-        rows.reset()
-        samples = read_recording(path, channel=recipe.channel, sample_rate=recipe.sample_rate).samples
-        for end, row_set in rows.process(samples):
+        blocks = read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
+        for end, row_set in rows.of_recording(blocks):
             yield Stretch(path, end - recipe.horizon_samples, {name: np.array(each) for name, each in row_set.items()})
 
 

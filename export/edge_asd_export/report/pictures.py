@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from edge_asd.audio import read_recording
+from edge_asd.audio import cut_blocks, read_blocks
 from edge_asd.features import StreamFrontEnd, build_front_end
 from edge_asd.frames import Framer
 from edge_asd.recipe.front_ends import Decibel, LogSpectrogram
@@ -91,8 +91,8 @@ def spectrograms(
 
 
 def _levels(excerpt: Excerpt, sample_rate: int, channel: int | Literal["mix"], length: int) -> NDArray[np.float32]:
-    recording = read_recording(excerpt.recording, channel=channel, sample_rate=sample_rate)
-    samples = recording.samples[excerpt.start : excerpt.start + length]
+    blocks = read_blocks(excerpt.recording, channel=channel, sample_rate=sample_rate)
+    samples = np.concatenate(list(cut_blocks(blocks, excerpt.start, excerpt.start + length)))
     frame = 1 << math.ceil(math.log2(_FRAME_S * sample_rate))
     settings = LogSpectrogram(n_fft=frame, hop_length=frame // 2, log=Decibel(amin=1e-12))
     front_end = build_front_end(settings, sample_rate)

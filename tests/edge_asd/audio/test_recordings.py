@@ -14,7 +14,7 @@ import soxr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_asd.audio import output_length, probe_recording, read_blocks, read_recording
+from edge_asd.audio import cut_blocks, output_length, probe_recording, read_blocks, read_recording
 from edge_asd.errors import InputError
 
 RATE = 16_000
@@ -254,9 +254,19 @@ def test_damage_anywhere_gives_samples_or_one_line(
         assert np.isfinite(samples).all()
 
 
+@pytest.mark.parametrize("frames", [7, 100, 1000])
+@pytest.mark.parametrize(("start", "stop"), [(0, 1000), (0, 5), (93, 94), (150, 707), (900, 2000), (3, 3)])
+def test_a_cut_is_a_slice_however_long_the_blocks_are(frames: int, start: int, stop: int) -> None:
+    samples = np.arange(1000, dtype=np.float32)
+    blocks = iter([samples[at : at + frames] for at in range(0, 1000, frames)])
+    np.testing.assert_array_equal(np.concatenate(list(cut_blocks(blocks, start, stop))), samples[start:stop])
+    read = -(-min(max(stop, 1), 1000) // frames)
+    assert len(list(blocks)) == -(-1000 // frames) - read
+
+
 def test_a_probe_reads_the_header_alone(tmp_path: Path) -> None:
     info = probe_recording(written(tmp_path / "a.flac", tone(0.5, 48_000, 2), 48_000))
-    assert (info.native_rate, info.channels, info.frames) == (48_000, 2, 24_000)
+    assert (info.native_rate, info.channels, info.frames, info.seconds) == (48_000, 2, 24_000, 0.5)
 
 
 @pytest.mark.skipif("EDGE_ASD_TEST_DATA" not in os.environ, reason="EDGE_ASD_TEST_DATA names no recordings")
