@@ -98,7 +98,8 @@ class Rows:
     """Sound → the rows of every branch, one set for each decision.
 
     The first decision falls due when one horizon of sound was heard, the next ones a hop later each. At a decision
-    every branch gives its latest rows: as many as one horizon holds.
+    every branch gives its latest rows: as many as one horizon holds. What was lost leaves fewer, and none of them from
+    before the horizon; where a branch has less than half of its rows, there is no decision.
 
     Parameters
     ----------
@@ -136,7 +137,8 @@ class Rows:
             self._missing -= len(piece)
             if self._missing == 0:
                 self._missing = self._hop
-                yield self._end, self.latest()
+                if all(stream.has_enough(self._end) for stream in self._streams):
+                    yield self._end, self.latest()
 
     def of_recording(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[tuple[int, RowSet]]:
         """Start afresh, and give what `process` gives of a recording's blocks, one after another."""
@@ -146,7 +148,7 @@ class Rows:
 
     def latest(self) -> RowSet:
         """Return the rows of the latest horizon, as views that hold until the next step."""
-        return {name: rows for stream in self._streams for name, rows in stream.latest()}
+        return {name: rows for stream in self._streams for name, rows in stream.latest(self._end)}
 
     def gap(self, lost: int | None = None) -> None:
         """Say that sound is missing here: no frame joins what stands on its two sides.
@@ -156,7 +158,7 @@ class Rows:
         self._end += lost or 0
         brief = lost is not None and lost < self._hop
         for stream in self._streams:
-            stream.gap(forget=not brief)
+            stream.gap(self._end, forget=not brief)
         if not brief:
             self._missing = self._horizon
 
@@ -192,7 +194,9 @@ class FrontStream:
         self._branches: dict[str, PatchStream] = {}
         for name, branch in branches.items():
             network = networks.get(f"branches/{name}")
-            self._branches[name] = PatchStream(branch, front_end, frames, network, engine, f"{where}: branches.{name}")
+            self._branches[name] = PatchStream(
+                branch, front_end, hop, frames, recipe.horizon_samples, network, engine, f"{where}: branches.{name}"
+            )
         # Only now is it known that a horizon holds a frame, so that no memory is asked for that no horizon fills.
         segmented = isinstance(front_end, SegmentFrontEnd)
         self._framer = Framer(length, hop, chunk=1) if segmented else Framer(length, hop)
@@ -210,15 +214,19 @@ class FrontStream:
                 for branch in self._branches.values():
                     branch.process(features)
 
-    def latest(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """Give each branch's latest rows."""
-        return ((name, branch.latest()) for name, branch in self._branches.items())
+    def has_enough(self, end: int) -> bool:
+        """Return whether each branch has rows enough of the horizon that ends at this sample."""
+        return all(branch.has_enough(end) for branch in self._branches.values())
 
-    def gap(self, *, forget: bool) -> None:
-        """Let nothing reach across this point; `forget` the rows before it too."""
+    def latest(self, end: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """Give each branch's rows of the horizon that ends at this sample."""
+        return ((name, branch.latest(end)) for name, branch in self._branches.items())
+
+    def gap(self, position: int, *, forget: bool) -> None:
+        """Let nothing reach across this point, the next sample being number `position`; `forget` the rows before."""
         self._framer.gap()
         for branch in self._branches.values():
-            branch.gap(forget=forget)
+            branch.gap(position, forget=forget)
 
 
 def patch_shape(branch: Branch, front_end: StreamFrontEnd | SegmentFrontEnd) -> tuple[int, int]:
@@ -234,7 +242,9 @@ class PatchStream:
         self,
         branch: Branch,
         front_end: StreamFrontEnd | SegmentFrontEnd,
+        frame_hop: int,
         frames: int,
+        horizon: int,
         network: bytes | None,
         engine: Engine,
         where: str,
@@ -261,6 +271,10 @@ class PatchStream:
                 remedy="shorten horizon.seconds or lengthen the hop",
             )
         self._history = History(self._count, row_shape=(self._embedder.n_features,))
+        self._horizon = horizon
+        self._row_hop = frame_hop * (1 if segmented else branch.patch.hop)
+        self._starts = History(self._count, dtype=np.int64)
+        self._next_start = 0
 
     def process(self, features: NDArray[np.float32]) -> None:
         """Take frames of features, shape (n, bands), and embed the patches that they complete."""
@@ -272,16 +286,30 @@ class PatchStream:
         if self._remove_level:
             patches = patches - patches.mean(axis=(1, 2), keepdims=True)
         self._history.append(self._embedder.process(patches))
+        stop = self._next_start + self._row_hop * len(patches)
+        self._starts.append(np.arange(self._next_start, stop, self._row_hop))
+        self._next_start = stop
 
-    def latest(self) -> NDArray[np.float32]:
-        """Return as many of the latest rows as a horizon holds, or fewer just after a brief gap; shape (n, d)."""
-        return self._history.latest(min(self._count, len(self._history)))
+    def has_enough(self, end: int) -> bool:
+        """Return whether it has half of the rows of the horizon that ends at this sample, or more."""
+        return 2 * self._held(end) >= self._count
 
-    def gap(self, *, forget: bool) -> None:
-        """Let no patch reach across this point; `forget` the rows before it too."""
+    def latest(self, end: int) -> NDArray[np.float32]:
+        """Return the rows of the horizon that ends at this sample, fewer after a brief gap; shape (n, d)."""
+        return self._history.latest(self._held(end))
+
+    def _held(self, end: int) -> int:
+        # In an unbroken stream the first row of a horizon begins less than a hop before it.
+        starts = self._starts.latest(len(self._starts))
+        return len(starts) - int(np.searchsorted(starts, end - self._horizon - self._row_hop, side="right"))
+
+    def gap(self, position: int, *, forget: bool) -> None:
+        """Let no patch reach across this point, the next sample being number `position`; `forget` the rows before."""
         self._patcher.gap()
+        self._next_start = position
         if forget:
             self._history.clear()
+            self._starts.clear()
 
 
 class Judge:

@@ -99,6 +99,55 @@ def test_a_brief_gap_keeps_the_horizon(bundle: Bundle) -> None:
     assert score.value < bundle.manifest.calibration.threshold
 
 
+def test_no_sound_from_before_the_horizon_has_a_say() -> None:
+    # Of every 60 ms, 30 get lost: whoever took the latest rows would hear the first two seconds for ever.
+    piece = round(0.03 * RATE)
+    rows = Rows(recipe(), {}, where="")
+    list(rows.process(np.full(2 * RATE, 1e-3, np.float32)))
+    decided = 0
+    for _ in range(400):
+        rows.gap(piece)
+        for _, found in rows.process(np.full(piece, 0.5, np.float32)):
+            decided += 1
+            assert {round(float(level)) for level in found["level"][:, 0]} <= {-60, -6}
+            assert len(found["level"]) >= 61 / 2
+    assert decided <= 1
+
+
+def test_a_front_end_of_whole_segments_waits_for_the_next_one_after_a_gap() -> None:
+    text = """
+name: segments
+sample_rate: 32000
+branches: {whole: {front_end: {kind: preset, name: panns}, pooling: [mean]}}
+parts: {only: {branches: [whole], detector: {kind: mahalanobis}}}
+"""
+    rows = Rows(parse(text, Recipe, where="segments"), {}, where="")
+    second = np.tile(hum(1, 0), 4)
+    assert not list(rows.process(np.tile(second, 5)))
+    rows.gap(3200)
+    # Ten seconds were heard at 10.1 s, but in two pieces.
+    found = [(end, len(values["whole"])) for end, values in rows.process(np.tile(second, 12))]
+    assert found == [(round(seconds * 32_000), 1) for seconds in (15.1, 16.1, 17.1)]
+
+
+@given(cuts=st.lists(st.integers(1, 3 * RATE - 1), max_size=6), gaps=st.lists(st.integers(1, RATE // 4), max_size=3))
+def test_gaps_and_blocks_commute(cuts: list[int], gaps: list[int]) -> None:
+    samples = hum(1, 1)
+    rows = Rows(recipe(), {}, where="")
+
+    def heard(edges: list[int]) -> list[tuple[int, list[list[float]]]]:
+        rows.reset()
+        found = []
+        for lost in [0, *gaps]:
+            if lost:
+                rows.gap(lost)
+            for block in np.split(samples, edges):
+                found += [(end, values["bands"].tolist()) for end, values in rows.process(block)]
+        return found
+
+    assert heard(sorted(cut % len(samples) for cut in cuts)) == heard([])
+
+
 def test_a_horizon_shorter_than_a_patch_is_refused() -> None:
     short = parse(RECIPE, Recipe, where="r", overrides=["horizon.seconds=0.01"])
     with pytest.raises(InputError, match=r"lengthen horizon\.seconds"):
