@@ -32,6 +32,8 @@ class Shift(NamedTuple):
     """Those who do so already, by the name of their source."""
     fresh: dict[str, Listener]
     """Those who are to begin."""
+    before: Mapping[str, Listener]
+    """Those whose place they take, by the name of their source."""
 
 
 class Crew:
@@ -55,15 +57,15 @@ class Crew:
         self.listeners: dict[str, Listener] = {}
         """The listeners, by the name of their source; replaced, never changed."""
 
-    def prepare(self, plan: Plan, others: Mapping[str, Listener] | None = None) -> Shift:
+    def prepare(self, plan: Plan, predecessor: Crew | None = None) -> Shift:
         """Return who is to listen as a plan has it: who does so already goes on. Nobody begins, or ends, by that.
 
         Parameters
         ----------
         plan
             What to listen to.
-        others
-            Another crew's listeners whose place they take; this crew's own where left out.
+        predecessor
+            The crew whose place this one takes, where it is another.
 
         Raises
         ------
@@ -73,11 +75,22 @@ class Crew:
         kept = {
             name: listener
             for name, listener in self.listeners.items()
-            if name in plan.posts and listener.is_alive() and self._posts[name].is_same_as(plan.posts[name])
+            if listener.failure is None and self._is_posted(name, plan)
         }
-        before = self.listeners if others is None else others
-        fresh = {name: self._listener(post, before.get(name)) for name, post in plan.posts.items() if name not in kept}
-        return Shift(plan, kept, fresh)
+        before = predecessor or self
+        fresh = {
+            name: self._listener(post, over=before.is_over_for(name, plan))
+            for name, post in plan.posts.items()
+            if name not in kept
+        }
+        return Shift(plan, kept, fresh, before.listeners)
+
+    def is_over_for(self, name: str, plan: Plan) -> bool:
+        """Return whether a source of a plan was heard to its end."""
+        return self._is_posted(name, plan) and self.listeners[name].has_ended
+
+    def _is_posted(self, name: str, plan: Plan) -> bool:
+        return name in self.listeners and name in plan.posts and self._posts[name].is_same_as(plan.posts[name])
 
     def change(self, shift: Shift) -> None:
         """Have those listen who were prepared."""
@@ -86,7 +99,10 @@ class Crew:
         self._posts = shift.plan.posts
         self._failed_at = {}
         self.listeners = {name: shift.kept.get(name) or shift.fresh[name] for name in self._posts}
-        for listener in shift.fresh.values():
+        for name, listener in shift.fresh.items():
+            # Only now: commands were obeyed until their listeners were relieved.
+            if name in shift.before:
+                listener.judgement.succeed(shift.before[name].judgement)
             listener.start()
 
     def leave(self) -> None:
@@ -104,11 +120,12 @@ class Crew:
 
     def _replace(self, name: str) -> None:
         try:
-            listener = self._listener(self._posts[name], self.listeners[name])
+            listener = self._listener(self._posts[name])
         except EdgeAsdError as error:
             _log.error("%s: cannot be listened to again: %s", name, error)
             return
         _log.warning("%s: listened to again, after its listener had failed", name)
+        listener.judgement.succeed(self.listeners[name].judgement)
         self.listeners = {**self.listeners, name: listener}
         listener.start()
 
@@ -144,11 +161,11 @@ class Crew:
             return False
         return once or all(listener.failure for listener in listeners)
 
-    def _listener(self, post: Post, before: Listener | None) -> Listener:
+    def _listener(self, post: Post, *, over: bool = False) -> Listener:
         recorder = None
         if self._evidence.enabled:
             recorder = Recorder(post.source.name, post.bundle.recipe.sample_rate, self._evidence, self._store)
-        listener = Listener(
+        return Listener(
             post.source,
             post.address,
             post.bundle,
@@ -156,10 +173,8 @@ class Crew:
             engine=post.engine,
             feeds=self._feeds,
             recorder=recorder,
+            over=over,
         )
-        if before is not None:
-            listener.judgement.succeed(before.judgement)
-        return listener
 
 
 def _relieve(listeners: list[Listener]) -> None:

@@ -176,6 +176,10 @@ class Decider:
             return self._recover(self._anomaly, at, ACKNOWLEDGED)
         return self._outcome((Change("update", at, self._anomaly),))
 
+    def standing(self) -> Outcome:
+        """Return the verdict as it stands, with nothing new to tell."""
+        return self._outcome()
+
     def exit_level(self, threshold: float) -> float:
         """Score below which a decision counts towards the end of an anomaly."""
         return min(threshold, self._centre + self._settings.exit_fraction * (threshold - self._centre))

@@ -87,6 +87,7 @@ class Judgement:
         self._decider = Decider(source.decision, calibration.centre)
         self._lock = threading.Lock()
         self._microphone: Microphone = "starting"
+        self._unheard: str | None = "starting"
         self._score: float | None = None
         self._explanation = Explanation()
         self._heard = 0.0
@@ -121,12 +122,15 @@ class Judgement:
         with self._lock:
             self._heard = heard
             if self._microphone != microphone:
-                self._microphone, self._score = microphone, None
-                if self._gathering is not None:
-                    self._gathering.problem = reason
-                    self._gathering.over.set()
-                say = self._decider.end if microphone == "ended" else self._decider.unknown
-                self._tell(say(reason, self._now()), reason)
+                self._cannot_hear(microphone, reason)
+                self._tell(self._decider.unknown(reason, self._now()), reason)
+
+    def leave(self, microphone: Microphone, reason: str, heard: float) -> None:
+        """Take that nobody listens any more, and why: an anomaly in progress ends, latched or not."""
+        with self._lock:
+            self._heard = heard
+            self._cannot_hear(microphone, reason)
+            self._tell(self._decider.end(reason, self._now()), reason)
 
     def succeed(self, other: Judgement) -> None:
         """Go on with what commands have set on another of this source, as far as it holds for what judges here."""
@@ -161,12 +165,15 @@ class Judgement:
         """Hold scores against another threshold from now on; None for the configured one, or the bundle's own."""
         with self._lock:
             self._threshold = self.configured if threshold is None else threshold
+            self._restate(self._state.reason if self._state else None)
 
     def arm(self, *, armed: bool) -> None:
         """Have anomalies told, or the verdict be `unknown` instead; an anomaly in progress then ends unless latched."""
         with self._lock:
             self._armed = armed
-            if not armed:
+            if armed:
+                self._restate(self._unheard or UNDECIDED)
+            else:
                 self._tell(self._decider.unknown(DISARMED, self._now()), DISARMED)
 
     def acknowledge(self, event: str | None = None) -> str | None:
@@ -199,6 +206,18 @@ class Judgement:
         if not gathering.over.is_set():
             raise _not_heard(self.name, "too little of it in that time")
         return gathering.scores
+
+    def _cannot_hear(self, microphone: Microphone, reason: str) -> None:
+        self._microphone, self._score = microphone, None
+        self._unheard = None if microphone == "ok" else reason
+        if self._gathering is not None:
+            self._gathering.problem = reason
+            self._gathering.over.set()
+
+    def _restate(self, reason: str | None) -> None:
+        # A microphone that is gone brings no decision that would tell what a command has set.
+        if self._state is not None:
+            self._tell(self._decider.standing(), reason)
 
     def _gather(self, score: float | None, heard: float) -> None:
         gathering = self._gathering

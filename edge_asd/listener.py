@@ -52,6 +52,8 @@ class Listener(threading.Thread):
         Microphones that other sources may listen to as well.
     recorder
         Keeps the sound of anomalies; nothing is kept where left out.
+    over
+        Whether the source was heard to its end before, so that there is nothing more to listen to.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Listener(threading.Thread):
         engine: Engine | None = None,
         feeds: Feeds | None = None,
         recorder: Recorder | None = None,
+        over: bool = False,
     ) -> None:
         super().__init__(name=f"listener-{source.name}", daemon=True)
         self._source, self._address = source, address
@@ -76,6 +79,7 @@ class Listener(threading.Thread):
         self.recorder = recorder
         """What keeps the sound of anomalies, and takes snapshots."""
         self._stopping = threading.Event()
+        self._over = over
         self._heard = 0
         self._dropped = 0
         self._scored = 0
@@ -104,7 +108,12 @@ class Listener(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - a thread's error is the daemon's to report
             self.failure = error
             _log.error("%s: %s", self._source.name, error, exc_info=not isinstance(error, EdgeAsdError))
-            self._report("gone", f"listening failed: {error}")
+            self._leave("gone", f"listening failed: {error}")
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the source was heard to its end."""
+        return self._over
 
     def stop(self) -> None:
         """Ask the listening to end; `join` waits for it."""
@@ -134,13 +143,13 @@ class Listener(threading.Thread):
 
     def _listen(self) -> None:
         self.judgement.start()
-        while not self._stopping.is_set():
+        while not self._over and not self._stopping.is_set():
             try:
                 self._hear_out()
                 self._decide(self._heard)
                 self._check_scored()
-                self._report("ended", "stopped" if self._stopping.is_set() else "the recording has ended")
-                return
+                self._over = not self._stopping.is_set()
+                break
             except InputError as error:
                 # A microphone that was heard once and then cannot be told from another may be heard again.
                 if not (self._heard and isinstance(self._address, MicrophoneAddress)):
@@ -148,6 +157,7 @@ class Listener(threading.Thread):
                 self._wait_for_microphone("gone", error)
             except CaptureError as error:
                 self._wait_for_microphone(error.state, error)
+        self._leave("ended", "the recording has ended" if self._over else "stopped")
 
     def _wait_for_microphone(self, state: Literal["gone", "stalled"], error: EdgeAsdError) -> None:
         if self._stopping.is_set():
@@ -246,6 +256,10 @@ class Listener(threading.Thread):
         if microphone != "ok":
             self._progress = time.monotonic()
         self.judgement.report(microphone, reason, self._seconds())
+
+    def _leave(self, microphone: Microphone, reason: str) -> None:
+        self._progress = time.monotonic()
+        self.judgement.leave(microphone, reason, self._seconds())
 
     def _seconds(self) -> float:
         return self._heard / self._recipe.sample_rate

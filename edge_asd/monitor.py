@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -18,7 +18,6 @@ from edge_asd.control import Control, Skills
 from edge_asd.crew import Crew
 from edge_asd.errors import EdgeAsdError
 from edge_asd.firmware import Firmware, Web
-from edge_asd.listener import Listener
 from edge_asd.logs import configure_logs
 from edge_asd.notify import Notifier
 from edge_asd.plan import Plan, make_plan
@@ -66,9 +65,11 @@ def monitor(read: Callable[[], Firmware], where: Path, *, once: bool = False) ->
     notifier = Notifier(os.environ)
     with _signals() as asked, Daemon(read, where) as daemon:
         notifier.tell("READY=1", f"STATUS=listening to {len(daemon.crew.listeners)} source(s)")
-        while not asked.stop.is_set() and not daemon.crew.is_over(once=once):
-            if asked.reload.is_set() and daemon.begin_reload():
+        while not asked.stop.is_set() and not daemon.is_over(once=once):
+            if asked.reload.is_set():
                 asked.reload.clear()
+                if not daemon.begin_reload():
+                    asked.reload.set()
             daemon.look_around()
             if not daemon.crew.stuck():
                 notifier.ping()
@@ -112,7 +113,7 @@ class Daemon:
         self._serving = ExitStack()
 
     def __enter__(self) -> Daemon:
-        self._begin(self._plan, {})
+        self._begin(self._plan, None)
         self._serve(self._plan.firmware.web)
         return self
 
@@ -127,15 +128,29 @@ class Daemon:
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self._plan.firmware.health_interval_s
             self._tell_health()
-        # While a plan is being changed there is nothing to replace.
-        if self._lock.acquire(blocking=False):
-            try:
+        changed = False
+        with self._unless_changing() as settled:
+            if settled:
                 self.crew.replace_failed(time.monotonic())
-            finally:
-                self._lock.release()
-        if not self._is_reloading() and self._watch.has_changed():
+                changed = self._watch.has_changed()
+        if changed and not self._is_reloading():
             _log.info("the configuration, a bundle, a certificate or the password has changed")
             self.begin_reload()
+
+    def is_over(self, *, once: bool) -> bool:
+        """Return whether nobody listens any more, as :meth:`Crew.is_over`; never while a plan is being changed."""
+        with self._unless_changing() as settled:
+            return settled and self.crew.is_over(once=once)
+
+    @contextmanager
+    def _unless_changing(self) -> Iterator[bool]:
+        # While a plan is being changed, nobody may listen, and what is watched is read anew.
+        settled = self._lock.acquire(blocking=False)
+        try:
+            yield settled
+        finally:
+            if settled:
+                self._lock.release()
 
     def _tell_health(self) -> None:
         try:
@@ -213,10 +228,12 @@ class Daemon:
             self.health(), self._publisher.statistics(), self.crew.states(), self.crew.stuck(), self.crew.failed()
         )
 
-    def _begin(self, plan: Plan, others: Mapping[str, Listener]) -> None:
+    def _begin(self, plan: Plan, predecessor: Crew | None) -> None:
         publisher = start_publisher(plan, self._roster.gone(plan.posts))
         crew = Crew(publisher, plan.firmware.evidence)
-        shift = crew.prepare(plan, others)
+        shift = crew.prepare(plan, predecessor)
+        if predecessor is not None:
+            self._publisher.hand_over(publisher)
         # One cannot talk to two brokers: nobody listens while the one is left for the other.
         self._working.close()
         self._publisher: Publisher = self._working.enter_context(publisher)
@@ -235,7 +252,7 @@ class Daemon:
             self.crew.change(self.crew.prepare(plan))
             self._publisher.info(describe(plan), self._roster.gone(plan.posts))
         else:
-            self._begin(plan, self.crew.listeners)
+            self._begin(plan, self.crew)
         self._plan = plan
         configure_logs(plan.firmware.log)
         if web != plan.firmware.web:

@@ -133,6 +133,7 @@ class Publisher:
             patience=patience or Patience(acknowledgement_s=settings.acknowledge_s),
             version=version,
         )
+        self._carrier = self._courier
         self._board.put(self._availability(ONLINE))
         self.info(info, gone)
 
@@ -178,6 +179,10 @@ class Publisher:
     def obey(self, controls: Controls) -> None:
         """Carry out the commands that come in, from now on; before, they are refused."""
         self._commands.obey(controls)
+
+    def hand_over(self, successor: Publisher) -> None:
+        """Have another send the answers to commands that are under way: a reload may put it in this one's place."""
+        self._carrier = successor._courier
 
     def status(self) -> StatusData:
         """Return the health and the states given last, as they are published.
@@ -243,7 +248,7 @@ class Publisher:
         )
         payload = encode(self._sealed(response))
         for topic in self._reply_topics(incoming):
-            self._courier.reply(Reply(topic, payload, incoming.correlation))
+            self._carrier.reply(Reply(topic, payload, incoming.correlation))
 
     def _reply_topics(self, incoming: Incoming) -> set[str]:
         topics = set()

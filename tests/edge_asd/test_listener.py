@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge_asd import listener as listener_module
 from edge_asd.bundle import Bundle
-from edge_asd.capture import Files
-from edge_asd.errors import InputError
+from edge_asd.capture import Block, Files, Microphone
+from edge_asd.errors import CaptureError, InputError
 from edge_asd.evidence import ClipStore, Recorder
 from edge_asd.firmware import Decision, Evidence, QuietHours, Schedule, Source
 from edge_asd.judgement import Judgement
@@ -80,6 +83,33 @@ def test_a_latched_anomaly_ends_when_nobody_listens_any_more(bundle: Bundle, tmp
     assert told.events[-1].reason == "the recording has ended"
 
 
+@pytest.mark.parametrize("error", [CaptureError("unplugged"), RuntimeError("an error in this program")])
+def test_a_latched_anomaly_ends_with_a_microphone_that_is_gone_or_a_listener_that_fails(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    told = Told()
+    source = Source(name="hum", bundle="hum.easd", source="mic", decision=Decision(latch=True))
+    listener = Listener(source, Microphone(), bundle, told)
+    sound = np.concatenate([hum(10, 1), hum(10, 2, wrong=True)])
+    monkeypatch.setattr(listener_module, "RETRY_S", 0.0)
+
+    @contextlib.contextmanager
+    def open_capture(*_given: Any, **_options: Any) -> Iterator[Iterator[Block]]:
+        yield blocks()
+
+    def blocks() -> Iterator[Block]:
+        if told.events:
+            listener.stop()
+        else:
+            yield from (Block(piece, 0) for piece in np.split(sound, 200))
+        raise error
+
+    monkeypatch.setattr(listener_module, "open_capture", open_capture)
+    listener.run()
+    assert [told.events[0].type, told.events[-1].type] == ["new", "end"]
+    assert (told.states[-1].verdict, told.states[-1].event) == ("unknown", None)
+
+
 def test_silence_is_unknown_and_never_an_anomaly(bundle: Bundle, tmp_path: Path) -> None:
     dropout, silence = np.zeros(round(1.5 * RATE)), np.zeros(10 * RATE)
     sound = np.concatenate([hum(10, 1), dropout, hum(10, 2), silence, hum(10, 3)])
@@ -142,6 +172,7 @@ def judgement(bundle: Bundle) -> tuple[Judgement, Told]:
 def test_a_threshold_is_set_and_set_back(judgement: tuple[Judgement, Told]) -> None:
     judge, told = judgement
     judge.set_threshold(1000.0)
+    assert (told.states[-1].threshold, told.states[-1].reason) == (1000.0, "heard")
     judge.decide(100.0, 1.0)
     assert (told.states[-1].verdict, told.states[-1].threshold) == ("normal", 1000.0)
     judge.set_threshold(None)
@@ -177,8 +208,20 @@ def test_disarmed_an_anomaly_ends_and_none_begins(judgement: tuple[Judgement, To
     assert [(event.type, event.reason) for event in told.events] == [("new", None), ("end", "disarmed")]
     assert (told.states[-1].verdict, told.states[-1].reason) == ("unknown", "disarmed")
     judge.arm(armed=True)
+    assert (told.states[-1].armed, told.states[-1].reason) == (True, "too few decisions yet")
     judge.decide(100.0, 3.0)
     assert told.events[-1].type == "new"
+
+
+def test_what_commands_set_is_told_though_nothing_is_heard(judgement: tuple[Judgement, Told]) -> None:
+    judge, told = judgement
+    judge.report("gone", "unplugged", 1.0)
+    judge.arm(armed=False)
+    assert (told.states[-1].armed, told.states[-1].reason) == (False, "disarmed")
+    judge.arm(armed=True)
+    judge.set_threshold(7.0)
+    last = told.states[-1]
+    assert (last.verdict, last.armed, last.threshold, last.reason) == ("unknown", True, 7.0, "unplugged")
 
 
 def test_an_anomaly_is_acknowledged_by_its_id_or_without(judgement: tuple[Judgement, Told]) -> None:

@@ -69,13 +69,13 @@ class Device:
             f"web: {{port: {self.web_port}}}\nlog: {{format: json}}\nhealth_interval_s: 1\nsources:\n{names}"
         )
 
-    def start(self, code: str = "") -> None:
+    def start(self, code: str = "", *arguments: str) -> None:
         main = f"{code}\nimport sys\nfrom edge_asd.cli import main\nsys.exit(main(sys.argv[1:]))"
         environ = {**os.environ, "NOTIFY_SOCKET": f"@{self._notify}", "WATCHDOG_USEC": "600000"}
         environ["STATE_DIRECTORY"] = str(self.site / "state")
         with (self.site / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", main, "monitor", str(self.config)], env=environ, stderr=log
+                [sys.executable, "-c", main, "monitor", str(self.config), *arguments], env=environ, stderr=log
             )
 
     def heard(self) -> list[str]:
@@ -101,6 +101,10 @@ class Device:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         ignored = re.search(r"^SigIgn:\s*(\w+)$", status, re.MULTILINE)
         return ignored is not None and bool(int(ignored[1], 16) >> (number - 1) & 1)
+
+    def wait(self) -> int:
+        assert self._process is not None
+        return self._process.wait(60)
 
     def end(self) -> int:
         assert self._process is not None
@@ -202,6 +206,48 @@ def test_who_asks_for_a_reload_before_the_daemon_is_ready_does_not_end_it(device
     device.signal(signal.SIGHUP)
     wait_for(lambda: windows(device, "hum") >= 2)
     assert device.end() == 0
+
+
+def test_a_recording_that_has_ended_is_not_played_again(device: Device, broker: Any) -> None:
+    soundfile.write(device.site / "short.wav", np.concatenate([hum(10, 1), hum(10, 2, wrong=True)]), RATE)
+    short = "name: short, bundle: hum.easd, source: 'file:short.wav?speed=max'"
+    with broker.listener("edge-asd/+/short/event") as listener:
+        device.write(HUM, short)
+        device.start()
+        listener.wait_for(lambda message: message.json()["type"] == "end")
+        device.signal(signal.SIGHUP)
+        wait_for(lambda: len([line for line in device.log() if "reloaded: 2" in line]) == 1)
+        # Another publisher, and another crew with it.
+        device.write(HUM, short, device="bench-2")
+        with broker.listener("edge-asd/bench-2/short/state") as states:
+            (told,) = states.wait_for(lambda message: message.json()["microphone"] == "ended")
+            assert told.json()["reason"] == "the recording has ended"
+        wait_for(lambda: windows(device, "hum") >= 2)
+        assert [message.json()["type"] for message in listener.messages("short/event")].count("new") == 1
+
+
+def test_a_reload_that_leads_to_another_broker_is_answered(device: Device, broker: Any) -> None:
+    device.write(HUM)
+    device.start()
+    wait_for(lambda: windows(device, "hum") >= 2)
+    with broker.listener("edge-asd/bench-1/response/reload") as listener:
+        device.write(HUM, mqtt="host: localhost")
+        where = ["-h", "127.0.0.1", "-p", str(broker.port), "-t", "edge-asd/bench-1/request/reload"]
+        subprocess.run(["mosquitto_pub", *where, "-m", '{"transaction": 23}'], check=True)
+        (answer,) = listener.wait_for(lambda message: message.json()["transaction"] == 23, timeout_s=30)
+        assert answer.json()["status"] == "ok"
+
+
+def test_with_once_a_reload_is_not_the_end(device: Device) -> None:
+    soundfile.write(device.site / "short.wav", hum(6, 1), RATE)
+    short = "name: short, bundle: hum.easd, source: 'file:short.wav'"
+    device.write(short)
+    device.start("", "--once")
+    wait_for(lambda: windows(device, "short") >= 1)
+    device.write(short, mqtt="host: localhost")
+    wait_for(lambda: any("reloaded: 1 source(s)" in line for line in device.log()))
+    wait_for(lambda: windows(device, "short") >= 3)
+    assert device.wait() == 0
 
 
 def test_nothing_is_left_of_a_source_that_is_listened_to_no_more(device: Device, broker: Any) -> None:
