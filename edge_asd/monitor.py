@@ -104,8 +104,7 @@ class Daemon:
         configure_logs(firmware.log)
         self._plan = make_plan(firmware, where, self._watch.add)
         self._watch.keep(self._plan.files)
-        spool = self._plan.firmware.spool.path
-        self._roster = Roster(None if spool is None else Path(f"{spool}.sources"))
+        self._roster = Roster(_roster_path(self._plan))
         self._reloads = Reloads()
         self._reloading: threading.Thread | None = None
         self._due = self._started
@@ -229,6 +228,8 @@ class Daemon:
         )
 
     def _begin(self, plan: Plan, predecessor: Crew | None) -> None:
+        if self._roster.path != _roster_path(plan):
+            self._roster = Roster(_roster_path(plan))
         publisher = start_publisher(plan, self._roster.gone(plan.posts))
         crew = Crew(publisher, plan.firmware.evidence)
         shift = crew.prepare(plan, predecessor)
@@ -278,6 +279,11 @@ class Daemon:
     def _serve(self, settings: Web) -> None:
         if settings.enabled:
             self._serving.enter_context(WebServer(settings, self.page))
+
+
+def _roster_path(plan: Plan) -> Path | None:
+    spool = plan.firmware.spool.path
+    return None if spool is None else Path(f"{spool}.sources")
 
 
 def _telling(plan: Plan) -> tuple[object, ...]:

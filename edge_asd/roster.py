@@ -29,15 +29,15 @@ class Roster:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
+        self.path = path
         self._names = frozenset(() if path is None else _read(path))
 
     def gone(self, present: Iterable[str]) -> frozenset[str]:
         """Note who is present, and return all others that ever were."""
         present = frozenset(present)
         names = self._names | present
-        if self._path is not None and names != self._names:
-            _write(self._path, names)
+        if self.path is not None and names != self._names:
+            _write(self.path, names)
         self._names = names
         return names - present
 

@@ -395,6 +395,14 @@ def test_another_device_id_is_another_device_to_the_broker(device: Device, broke
             topic = f"edge-asd/{name}/availability"
             listener.wait_for(lambda m, topic=topic, word=word: (m.topic, m.payload) == (topic, word))
     wait_for(lambda: windows(device, "hum") >= 2)
+    # What the new device has told of is known after a restart too.
+    assert device.end() == 0
+    device.write(HUM.replace("name: hum", "name: other"), device="bench-2")
+    device.start()
+    wait_for(lambda: windows(device, "other") >= 1)
+    with broker.listener() as listener:
+        listener.wait_for(lambda message: message.topic == "edge-asd/bench-2/health")
+        assert not listener.messages("bench-2/hum/state")
 
 
 def test_commands_take_a_snapshot_and_reload(device: Device, broker: Any) -> None:
