@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import itertools
 import logging
 import math
 import queue
@@ -15,7 +16,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -158,22 +159,18 @@ class ClipStore:
         return Clip(path=str(path), sha256=digest, picture=str(path.with_suffix(".png")))
 
     def _make_room(self, size: int) -> None:
-        """Drop the oldest clips until one of this size fits the quota; the room that others want is not touched."""
-        limits, now = self._settings, self._clock()
-        longest_s = limits.max_age_s if self._is_set() else math.inf
+        """Drop the oldest clips until one of this size fits the quota; the room that others want is not touched.
+
+        Nothing but what is too old is dropped for a clip that cannot be kept.
+        """
+        limits = self._settings
         if size > limits.max_bytes:
             raise InputError("evidence.max_bytes", expected=f"room for a clip of {size}", found=str(limits.max_bytes))
         kept = self._kept()
-        total = sum(clip.size for clip in kept)
-        for number, clip in enumerate(kept):
-            left = len(kept) - number
-            expired = now - clip.modified > longest_s
-            if left < limits.max_count and total + size <= limits.max_bytes and not expired:
-                break
-            total -= clip.size
-            for path in (clip.sound, clip.sound.with_suffix(".png")):
-                path.unlink(missing_ok=True)
-        free = shutil.disk_usage(self._folder).free
+        expired = self._expired(kept)
+        _drop(expired)
+        displaced = self._displaced(kept[len(expired) :], size)
+        free = shutil.disk_usage(self._folder).free + sum(clip.size for clip in displaced)
         if free - size < limits.keep_free_bytes:
             raise InputError(
                 str(self._folder),
@@ -181,6 +178,22 @@ class ClipStore:
                 found=f"{free >> 20} MiB",
                 remedy="make room on the disk, or lower evidence.keep_free_bytes",
             )
+        _drop(displaced)
+
+    def _expired(self, kept: list[_Kept]) -> list[_Kept]:
+        """Return the oldest of these clips, as far as they are too old."""
+        now = self._clock()
+        longest_s = self._settings.max_age_s if self._is_set() else math.inf
+        return list(itertools.takewhile(lambda clip: now - clip.modified > longest_s, kept))
+
+    def _displaced(self, kept: list[_Kept], size: int) -> list[_Kept]:
+        """Return the oldest of these clips, as far as they have to go for one of this size."""
+        total = sum(clip.size for clip in kept)
+        for number, clip in enumerate(kept):
+            if len(kept) - number < self._settings.max_count and total + size <= self._settings.max_bytes:
+                return kept[:number]
+            total -= clip.size
+        return kept
 
     def _kept(self) -> list[_Kept]:
         """Return the clips there are, the oldest first; whatever else lies in the folder is none of ours."""
@@ -207,6 +220,12 @@ class ClipStore:
                 last_error_ts=rfc3339(self._clock()),
             )
         saving.settle(None)
+
+
+def _drop(clips: Iterable[_Kept]) -> None:
+    for clip in clips:
+        for path in (clip.sound, clip.sound.with_suffix(".png")):
+            path.unlink(missing_ok=True)
 
 
 def _flac(samples: NDArray[np.int16], sample_rate: int) -> bytes:

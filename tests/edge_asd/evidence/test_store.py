@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,27 @@ def test_a_full_disk_loses_clips_and_says_so_until_there_is_room(settings: Calla
     assert saved(store, new_id(), noise(0.1)) is None
     assert store.health().lost == 1
     assert "that remain free" in (store.health().last_error or "")
+
+
+def test_a_clip_that_the_disk_has_no_room_for_costs_no_other(settings: Callable[..., Evidence], tmp_path: Path) -> None:
+    ids = [new_id() for _ in range(3)]
+    for name in ids:
+        assert saved(ClipStore(settings(max_count=3)), name, noise(0.1))
+    full = ClipStore(settings(max_count=3, keep_free_bytes=1 << 60))
+    assert saved(full, new_id(), noise(0.1)) is None
+    assert names(tmp_path) == ids
+
+
+def test_what_a_clip_displaces_is_room_for_it(
+    settings: Callable[..., Evidence], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ClipStore(settings(max_count=1, keep_free_bytes=1 << 20))
+    old, young = new_id(), new_id()
+    assert saved(store, old, noise(1))
+    free = shutil.disk_usage(tmp_path)._replace(free=1 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    assert saved(store, young, noise(0.5))
+    assert names(tmp_path) == [young]
 
 
 def test_a_folder_that_cannot_be_made_loses_clips(tmp_path: Path) -> None:
