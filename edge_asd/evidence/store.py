@@ -1,6 +1,7 @@
 """The folder of clips: written by a thread of its own, within a quota. What cannot be written is lost, and counted.
 
-A clip is FOLDER/SOURCE/ID.flac, its picture beside it ID.png; ID is the anomaly's, a ULID, so names sort by time.
+A clip is FOLDER/SOURCE/ID.flac, its picture beside it ID.png; ID is the anomaly's, a ULID. The times of the files say
+which clip is older, and are kept in the order of writing: a ULID of a start with the clock behind would not be.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 import itertools
 import logging
 import math
+import os
 import queue
 import re
 import shutil
@@ -37,6 +39,8 @@ _log = logging.getLogger(__name__)
 _MOST_WAITING = 8
 _CLOSE_S = 2.0
 _NAME = re.compile(PATTERN)
+_STEP_S = 2.0
+"""How far from another's a file's time is set, in seconds: as fine as FAT keeps it."""
 
 
 class Saving:
@@ -66,10 +70,10 @@ class _Job(NamedTuple):
 
 
 class _Kept(NamedTuple):
+    modified: float
     name: str
     sound: Path
     size: int
-    modified: float
 
 
 class ClipStore:
@@ -149,19 +153,26 @@ class ClipStore:
         folder = self._folder / job.source
         folder.mkdir(parents=True, exist_ok=True)
         sound, picture = _flac(job.samples, job.sample_rate), draw_spectrogram(job.samples)
-        self._make_room(len(sound) + len(picture))
+        others = self._make_room(len(sound) + len(picture))
         path = folder / f"{job.name}.flac"
         write_atomically(path, sound)
+        # Before the picture, which is flushed to the disk and takes the times with it.
+        self._date(path, others)
         write_atomically(path.with_suffix(".png"), picture)
         with self._lock:
             self._health = EvidenceHealth(written=self._health.written + 1, lost=self._health.lost)
         digest = hashlib.sha256(sound).hexdigest()
         return Clip(path=str(path), sha256=digest, picture=str(path.with_suffix(".png")))
 
-    def _make_room(self, size: int) -> None:
+    def _make_room(self, size: int) -> list[_Kept]:
         """Drop the oldest clips until one of this size fits the quota; the room that others want is not touched.
 
         Nothing but what is too old is dropped for a clip that cannot be kept.
+
+        Returns
+        -------
+        list of _Kept
+            The clips that remain, the oldest first.
         """
         limits = self._settings
         if size > limits.max_bytes:
@@ -169,7 +180,8 @@ class ClipStore:
         kept = self._kept()
         expired = self._expired(kept)
         _drop(expired)
-        displaced = self._displaced(kept[len(expired) :], size)
+        kept = kept[len(expired) :]
+        displaced = self._displaced(kept, size)
         free = shutil.disk_usage(self._folder).free + sum(clip.size for clip in displaced)
         if free - size < limits.keep_free_bytes:
             raise InputError(
@@ -179,6 +191,7 @@ class ClipStore:
                 remedy="make room on the disk, or lower evidence.keep_free_bytes",
             )
         _drop(displaced)
+        return kept[len(displaced) :]
 
     def _expired(self, kept: list[_Kept]) -> list[_Kept]:
         """Return the oldest of these clips, as far as they are too old."""
@@ -195,6 +208,22 @@ class ClipStore:
             total -= clip.size
         return kept
 
+    def _date(self, path: Path, others: list[_Kept]) -> None:
+        """Have a new file be younger than all others: where the clock can be trusted, it is theirs that are wrong."""
+        if not others:
+            return
+        # What belongs to another user keeps its time, and the clip is there all the same.
+        with contextlib.suppress(OSError):
+            moment = path.stat().st_mtime
+            if moment <= others[-1].modified and not self._is_set():
+                moment = others[-1].modified + _STEP_S
+                os.utime(path, (moment, moment))
+            for clip in reversed(others):
+                if clip.modified < moment:
+                    break
+                moment -= _STEP_S
+                os.utime(clip.sound, (moment, moment))
+
     def _kept(self) -> list[_Kept]:
         """Return the clips there are, the oldest first; whatever else lies in the folder is none of ours."""
         kept = []
@@ -207,7 +236,7 @@ class ClipStore:
                 size = found.st_size + (picture.stat().st_size if picture.exists() else 0)
             except FileNotFoundError:
                 continue
-            kept.append(_Kept(sound.stem, sound, size, found.st_mtime))
+            kept.append(_Kept(found.st_mtime, sound.stem, sound, size))
         return sorted(kept)
 
     def _lose(self, saving: Saving, reason: str) -> None:

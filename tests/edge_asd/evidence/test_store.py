@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,40 @@ def test_the_oldest_make_room_whatever_their_source(settings: Callable[..., Evid
         assert saved(store, name, noise(0.1), source=f"pump-{number % 2}")
     assert names(tmp_path) == ids[2:]
     assert len(list((tmp_path / "clips").glob("*/*.png"))) == 3
+
+
+@pytest.mark.parametrize("is_set", [False, True])
+def test_clips_keep_their_order_whatever_the_clock_has_been(
+    is_set: bool, settings: Callable[..., Evidence], tmp_path: Path
+) -> None:
+    store = ClipStore(settings(max_count=3), is_set=lambda: is_set)
+    behind = UlidFactory(clock=lambda: 1e9)
+    ids = []
+    for number in range(6):
+        # The first three were made before the clock fell behind where it had been.
+        ids.append(new_id() if number < 3 else behind())
+        clip = saved(store, ids[-1], noise(0.1))
+        assert clip is not None
+        assert set(names(tmp_path)) == set(ids[-3:])
+        if number < 3:
+            ahead = time.time() + 1e9 + number
+            os.utime(clip.path, (ahead, ahead))
+
+
+def test_what_a_clock_ahead_has_dated_grows_old_once_it_is_set(
+    settings: Callable[..., Evidence], tmp_path: Path
+) -> None:
+    wait_s = 0.0
+    store = ClipStore(settings(max_age_s=1000.0), clock=lambda: time.time() + wait_s, is_set=lambda: True)
+    clip = saved(store, new_id(), noise(0.1))
+    assert clip is not None
+    os.utime(clip.path, (4e9, 4e9))
+    second, third = new_id(), new_id()
+    assert saved(store, second, noise(0.1))
+    assert abs(Path(clip.path).stat().st_mtime - time.time()) < 60
+    wait_s = 1100.0
+    assert saved(store, third, noise(0.1))
+    assert names(tmp_path) == [third]
 
 
 def test_bytes_are_limited(settings: Callable[..., Evidence], tmp_path: Path) -> None:
