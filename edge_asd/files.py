@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from edge_asd.errors import InputError
+
+_TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -23,6 +26,15 @@ def write_atomically(path: Path, content: bytes) -> None:
         _replace(path, content)
     except OSError as error:
         raise _unwritable(path, error.strerror or str(error)) from error
+
+
+def target_of(temporary: str) -> str | None:
+    """Return the name of the file that a temporary file was to become; None where :func:`write_atomically` made none.
+
+    A kill or a power cut leaves such a file behind. One that is being written is named no differently.
+    """
+    found = _TEMPORARY.fullmatch(temporary)
+    return found and found[1]
 
 
 def require_writable(path: Path) -> None:

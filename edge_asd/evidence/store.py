@@ -7,6 +7,7 @@ which clip is older, and are kept in the order of writing: a ULID of a start wit
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import io
 import itertools
@@ -18,7 +19,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from edge_asd.audio import load_soundfile
 from edge_asd.errors import InputError
 from edge_asd.evidence.picture import draw_spectrogram
-from edge_asd.files import write_atomically
+from edge_asd.files import target_of, write_atomically
 from edge_asd.firmware import Evidence
 from edge_asd.publish import Clip, EvidenceHealth
 from edge_asd.publish.clock import clock_synced, rfc3339
@@ -101,6 +102,7 @@ class ClipStore:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._health = EvidenceHealth()
+        self._cleared = False
 
     def save(self, source: str, name: str, samples: NDArray[np.int16], sample_rate: int) -> Saving:
         """Have a clip written, mono, shape (n,), n ≥ 1; never waits.
@@ -153,16 +155,44 @@ class ClipStore:
         folder = self._folder / job.source
         folder.mkdir(parents=True, exist_ok=True)
         sound, picture = _flac(job.samples, job.sample_rate), draw_spectrogram(job.samples)
-        others = self._make_room(len(sound) + len(picture))
         path = folder / f"{job.name}.flac"
-        write_atomically(path, sound)
-        # Before the picture, which is flushed to the disk and takes the times with it.
-        self._date(path, others)
-        write_atomically(path.with_suffix(".png"), picture)
+        with self._claimed():
+            others = self._make_room(len(sound) + len(picture))
+            write_atomically(path, sound)
+            # Before the picture, which is flushed to the disk and takes the times with it.
+            self._date(path, others)
+            write_atomically(path.with_suffix(".png"), picture)
         with self._lock:
             self._health = EvidenceHealth(written=self._health.written + 1, lost=self._health.lost)
         digest = hashlib.sha256(sound).hexdigest()
         return Clip(path=str(path), sha256=digest, picture=str(path.with_suffix(".png")))
+
+    @contextlib.contextmanager
+    def _claimed(self) -> Iterator[None]:
+        """Keep other stores, of this process or another, from clearing the folder; clear it first, if not yet done."""
+        descriptor = os.open(self._folder, os.O_RDONLY)
+        try:
+            if not self._cleared:
+                self._cleared = self._clear(descriptor)
+            # Where a file system has no such locks, no store clears it.
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _clear(self, descriptor: int) -> bool:
+        """Remove what a kill or a power cut left half written, unless another store may be writing it right now."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        for path in self._folder.glob("*/.*"):
+            target = Path(target_of(path.name) or "")
+            if target.suffix in {".flac", ".png"} and _NAME.fullmatch(target.stem):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        return True
 
     def _make_room(self, size: int) -> list[_Kept]:
         """Drop the oldest clips until one of this size fits the quota; the room that others want is not touched.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_asd.errors import InputError
-from edge_asd.files import read_limited, require_writable, write_atomically
+from edge_asd.files import read_limited, require_writable, target_of, write_atomically
 
 
 def names(folder: Path) -> list[str]:
@@ -20,6 +20,15 @@ def test_what_is_written_is_read_and_replaces_what_was_there(tmp_path: Path) -> 
         assert read_limited(path, 5, "a bundle") == content
     assert names(tmp_path) == ["a.easd"]
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_temporary_file_s_name_tells_what_it_was_to_become(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda _: seen.extend(names(tmp_path)))
+    write_atomically(tmp_path / "a.easd", b"new")
+    assert target_of(seen[0]) == "a.easd"
+    for other in ("a.easd", ".a.easd", ".bashrc", ".a.easd.aB3dE9", ".a.easd.swp"):
+        assert target_of(other) is None
 
 
 @pytest.mark.parametrize("failing", ["fsync", "fchmod"])

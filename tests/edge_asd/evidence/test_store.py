@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from edge_asd import files
 from edge_asd.evidence import ClipStore
 from edge_asd.evidence import store as store_module
 from edge_asd.firmware import Evidence
@@ -140,6 +143,59 @@ def test_what_else_lies_in_the_folder_is_left_alone(settings: Callable[..., Evid
         assert saved(store, new_id(), noise(0.1))
     assert other.read_bytes() == b"mine"
     assert len(names(tmp_path)) == 2
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> list[Path]:
+    """Files as a power cut leaves them in the midst of writing."""
+    folder = tmp_path / "clips" / "pump-3"
+    folder.mkdir(parents=True)
+    name = new_id()
+    return [Path(tempfile.mkstemp(dir=folder, prefix=f".{name}{suffix}.")[1]) for suffix in (".flac", ".png")]
+
+
+def test_what_a_power_cut_left_half_written_is_removed(store: ClipStore, left: list[Path]) -> None:
+    folder = left[0].parent
+    others = [folder / name for name in (".notes.flac.abcdefgh", f".{new_id()}.flac.aB3dE9", f".{new_id()}.flac")]
+    for other in others:
+        other.touch()
+    clip = saved(store, new_id(), noise(0.1))
+    assert clip is not None
+    assert clip.picture is not None
+    assert set(folder.iterdir()) == {*others, Path(clip.path), Path(clip.picture)}
+
+
+def test_what_another_store_may_be_writing_stays_until_it_is_done(
+    store: ClipStore, left: list[Path], tmp_path: Path
+) -> None:
+    descriptor = os.open(tmp_path / "clips", os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    assert saved(store, new_id(), noise(0.1))
+    assert all(path.exists() for path in left)
+    os.close(descriptor)
+    assert saved(store, new_id(), noise(0.1))
+    assert not any(path.exists() for path in left)
+
+
+def test_no_other_store_clears_the_folder_while_a_clip_is_written(
+    store: ClipStore, settings: Callable[..., Evidence], left: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = ClipStore(settings())
+    write = files.write_atomically
+    found: list[bool] = []
+
+    def write_and_look(path: Path, content: bytes) -> None:
+        if not found:
+            found.append(left[0].exists())
+            left[0].touch()
+            # The other may write at the same time, yet not clear.
+            assert saved(other, new_id(), noise(0.1))
+            found.append(left[0].exists())
+        write(path, content)
+
+    monkeypatch.setattr(store_module, "write_atomically", write_and_look)
+    assert saved(store, new_id(), noise(0.1))
+    assert found == [False, True]
 
 
 def test_a_full_disk_loses_clips_and_says_so_until_there_is_room(settings: Callable[..., Evidence]) -> None:
