@@ -22,6 +22,7 @@ LAYERS = {
     "version": "",
     "errors": "",
     "ulid": "",
+    "backlog": "",
     "extremes": "",
     "gamma": "",
     "vitals": "",
@@ -45,7 +46,7 @@ LAYERS = {
     "tail": "arrays",
     "decision": "firmware ulid",
     "schedule": "firmware",
-    "publish": "errors files firmware ulid",
+    "publish": "backlog errors files firmware ulid",
     # What joins them.
     "bundle": "errors files recipe settings",
     "explanation": "arrays features recipe",
@@ -66,7 +67,7 @@ LAYERS = {
     "recipe.shipped": "configuration errors recipe settings",
     "schema": "configuration errors files publish",
     # The daemon.
-    "evidence": "audio errors features files firmware publish ulid",
+    "evidence": "audio backlog errors features files firmware publish ulid",
     "judgement": "alarms bundle decision errors evidence explanation firmware publish schedule",
     "notify": "",
     "changes": "",

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd.audio import load_soundfile
+from edge_asd.backlog import Backlog
 from edge_asd.errors import InputError
 from edge_asd.evidence.picture import draw_spectrogram
 from edge_asd.files import target_of, write_atomically
@@ -98,7 +99,7 @@ class ClipStore:
     ) -> None:
         self._settings, self._clock, self._is_set = settings, clock, is_set
         self._folder = Path(settings.path or ".")
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(_MOST_WAITING)
+        self._jobs: Backlog[_Job] = Backlog(_MOST_WAITING)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._health = EvidenceHealth()
@@ -119,16 +120,15 @@ class ClipStore:
         saving = Saving()
         self._start()
         try:
-            self._jobs.put_nowait(_Job(source, name, samples, sample_rate, saving))
-        except queue.Full:
-            self._lose(saving, f"{source}: the disk is too slow: {_MOST_WAITING} clips wait already")
+            self._jobs.put(_Job(source, name, samples, sample_rate, saving))
+        except queue.Full as full:
+            self._lose(saving, f"{source}: the disk is too slow, or the daemon stops: {full}")
         return saving
 
     def close(self) -> None:
         """Write what waits, for at most some seconds, and nothing more."""
+        self._jobs.close()
         if self._thread is not None:
-            with contextlib.suppress(queue.Full):
-                self._jobs.put_nowait(None)
             self._thread.join(_CLOSE_S)
 
     def health(self) -> EvidenceHealth:
@@ -142,7 +142,7 @@ class ClipStore:
                 self._thread.start()
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        for job in self._jobs:
             try:
                 job.saving.settle(self._write(job))
             except (InputError, OSError) as error:

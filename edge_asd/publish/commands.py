@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import re
@@ -13,6 +12,7 @@ from typing import Any, Protocol, get_args
 
 import msgspec
 
+from edge_asd.backlog import Backlog
 from edge_asd.errors import EdgeAsdError
 from edge_asd.firmware import CommandName
 from edge_asd.publish.payloads import Record
@@ -85,7 +85,7 @@ class _Lane:
 
     def __init__(self, name: str, work: Callable[[Incoming, Request], None]) -> None:
         self._work = work
-        self._waiting: queue.Queue[tuple[Incoming, Request] | None] = queue.Queue(_MOST_WAITING)
+        self._waiting: Backlog[tuple[Incoming, Request]] = Backlog(_MOST_WAITING)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -93,20 +93,18 @@ class _Lane:
 
     def put(self, incoming: Incoming, request: Request) -> None:
         """Add a request; raises :class:`queue.Full`."""
-        self._waiting.put_nowait((incoming, request))
+        self._waiting.put((incoming, request))
 
     def stop(self) -> None:
         """End after the request that is under way, which is waited for, for a while."""
-        if self._thread.is_alive():
-            with contextlib.suppress(queue.Full):
-                self._waiting.put_nowait(None)
-            # A command may have itself stopped: a reload that leads to another broker.
-            if self._thread is not threading.current_thread():
-                self._thread.join(_STOP_S)
+        self._waiting.close()
+        # A command may have itself stopped: a reload that leads to another broker.
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(_STOP_S)
 
     def _run(self) -> None:
-        while (item := self._waiting.get()) is not None:
-            self._work(*item)
+        for incoming, request in self._waiting:
+            self._work(incoming, request)
 
 
 class Commands:

@@ -243,6 +243,23 @@ def test_what_waits_is_written_before_the_store_is_closed(store: ClipStore) -> N
     assert not thread.is_alive()
 
 
+def test_a_disk_that_hangs_while_the_store_is_closed_keeps_no_thread(
+    store: ClipStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = threading.Event()
+    monkeypatch.setattr(store_module, "write_atomically", lambda *_: held.wait(30))
+    monkeypatch.setattr(store_module, "_CLOSE_S", 0.1)
+    before = set(threading.enumerate())
+    for _ in range(12):
+        store.save("pump-3", new_id(), noise(0.1), RATE)
+    (thread,) = set(threading.enumerate()) - before
+    store.close()
+    held.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert saved(store, new_id(), noise(0.1)) is None
+
+
 def test_a_disk_that_hangs_holds_nobody_up(store: ClipStore, monkeypatch: pytest.MonkeyPatch) -> None:
     held = threading.Event()
     monkeypatch.setattr(store_module, "write_atomically", lambda *_: held.wait(30))

@@ -17,6 +17,8 @@ from paho.mqtt.properties import Properties
 
 from edge_asd.errors import InputError
 from edge_asd.publish import Publisher, payload_schemas
+from edge_asd.publish import commands as commands_module
+from edge_asd.publish.commands import Commands
 from edge_asd.publish.payloads import Clip
 from edge_asd.publish.requests import (
     LARGEST_BYTES,
@@ -24,6 +26,7 @@ from edge_asd.publish.requests import (
     ArmedData,
     CalibratedData,
     CommandRefusedError,
+    Incoming,
     ReloadedData,
     SnapshotData,
     StatusData,
@@ -347,3 +350,21 @@ def test_a_message_beyond_any_request_is_kept_by_a_broker_of_mqtt_5(
         answer(listener, "arm", 1)
         assert publisher.statistics().broker.connections == 1
         assert len(listener.messages()) == 1
+
+
+def test_stopped_while_as_many_wait_as_may_no_thread_is_left(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands_module, "_STOP_S", 0.1)
+    device.hold = threading.Event()
+    before = set(threading.enumerate())
+    answers: list[dict[str, Any] | str] = []
+    commands = Commands(True, lambda _incoming, _transaction, given: answers.append(given))
+    commands.obey(device)
+    for _ in range(30):
+        commands.take(Incoming("calibrate", b""))
+    commands.stop()
+    device.hold.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert len(answers) == 30
+    assert "the device is stopping" in answers
