@@ -107,7 +107,7 @@ class Courier:
         self._since = 0.0
         self._attempt_at = 0.0
         self._opened = False
-        self._settled = version
+        self._asked = self._settled = version
         self._guess: Version = "5"
         self._stop: _Stop | None = None
         self.online = threading.Event()
@@ -251,11 +251,13 @@ class Courier:
             self._ledger.refused(problem, now)
 
     def _on_refused(self, report: Refused, now: float) -> None:
-        if report.reason.code == reasons.UNSUPPORTED_PROTOCOL and report.session.version == "5":
+        unknown = report.reason.code == reasons.UNSUPPORTED_PROTOCOL and report.session.version == "5"
+        if unknown and self._asked is None:
             _log.info("the broker at %s does not speak MQTT 5; going on with 3.1.1", self._ledger.address)
             self._settled = "3.1.1"
             self._session = None
             self._attempt_at = now
+            report.session.close(with_will=True)
         else:
             self._end_session(reasons.refused(report.reason), now)
 

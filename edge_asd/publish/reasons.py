@@ -15,6 +15,7 @@ UNSUPPORTED_PROTOCOL = 132
 SESSION_TAKEN_OVER = 142
 
 _CONNECTION_REMEDIES = {
+    UNSUPPORTED_PROTOCOL: "set mqtt.version to auto, or to one that the broker speaks",
     133: "give the device another id",
     134: "check mqtt.username and the content of mqtt.password_file",
     135: "check mqtt.username and the content of mqtt.password_file, and whether this user may connect",

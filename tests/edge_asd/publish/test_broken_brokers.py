@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge_asd.publish import Event, Publisher, mqtt
+from edge_asd.publish import Event, Publisher, mqtt, reasons
 from edge_asd.publish.courier import Courier
 from edge_asd.publish.pacing import Patience
 
@@ -131,6 +131,20 @@ def test_a_version_that_is_set_is_spoken_from_the_start(
     with make_publisher(serve(old_broker(broker.port, None, versions)), version="3.1.1") as publisher:
         assert publisher.wait_connected(WAIT_S)
     assert versions == [4]
+
+
+def test_a_version_that_is_set_is_kept_to_where_the_broker_does_not_speak_it(
+    broker: Broker, serve: Callable[[Handler], int], make_publisher: MakePublisher
+) -> None:
+    versions: list[int] = []
+    refusal = bytes([0x20, 3, 0, reasons.UNSUPPORTED_PROTOCOL, 0])
+    port = serve(old_broker(broker.port, refusal, versions))
+    with make_publisher(port, version="5", stop_s=0.2) as publisher:
+        wait_until(lambda: len(versions) >= 3)
+        assert "Unsupported protocol version; set mqtt.version to auto" in (
+            publisher.statistics().broker.last_error or ""
+        )
+    assert set(versions) == {5}
 
 
 def mute(seen: list[int]) -> Handler:
