@@ -157,9 +157,11 @@ class Outbox:
             return file.after(order, count)
         except sqlite3.Error as error:
             with self._news:
-                self._damaged = is_damage(error)
-                self._tell(error)
-                self._news.notify_all()
+                # One that was replaced meanwhile says nothing of the file in use; what that holds is a new epoch.
+                if file is self._file:
+                    self._damaged = is_damage(error)
+                    self._tell(error)
+                    self._news.notify_all()
             return []
 
     def _give_up(self, order: int) -> None:

@@ -267,8 +267,12 @@ def is_alarm(event: Event) -> bool:
 
 
 def is_damage(error: BaseException) -> bool:
-    """Say whether an error means a damaged file; a full disk, or one that cannot be written, is none."""
-    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+    """Say whether an error means a damaged file; a full disk, or one that cannot be written, is none.
+
+    Nor is a file that was closed while it was read, which SQLite calls a `ProgrammingError`.
+    """
+    harmless = (sqlite3.OperationalError, sqlite3.ProgrammingError)
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, harmless)
 
 
 def _locked(path: Path) -> int:

@@ -221,6 +221,37 @@ def test_a_file_that_is_taken_away_is_begun_anew(
     assert stored(path) == [11]
 
 
+def test_a_file_that_is_replaced_while_it_is_read_is_not_taken_for_damaged(
+    path: Path, open_outbox: Callable[..., Outbox], make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = open_outbox()
+    outbox.put(make_event())
+    wait_until(lambda: is_written(outbox))
+    reading, replaced = threading.Event(), threading.Event()
+    read = SpoolFile.after
+
+    def held_up(self: SpoolFile, order: int, count: int) -> list[tuple[int, Event | None]]:
+        reading.set()
+        replaced.wait(WAIT_S)
+        return read(self, order, count)
+
+    monkeypatch.setattr(SpoolFile, "after", held_up)
+    reader = threading.Thread(target=outbox.after, args=(START, 5))
+    reader.start()
+    assert reading.wait(WAIT_S)
+    path.unlink()
+    before = outbox.epoch
+    outbox.put(make_event())
+    wait_until(lambda: outbox.epoch > before and is_written(outbox))
+    replaced.set()
+    reader.join()
+    assert outbox.summary().error is None
+    outbox.put(make_event())
+    wait_until(lambda: is_written(outbox))
+    assert scores(outbox) == [11, 12]
+    assert not Path(f"{path}.damaged").exists()
+
+
 @pytest.mark.parametrize("damage", ["no database", "cut short", "scribbled over"])
 def test_a_damaged_file_is_set_aside_and_told(
     path: Path,
