@@ -45,6 +45,7 @@ def describe(plan: Plan) -> Info:
             name=name,
             source=post.source.source,
             bundle=BundleReference(id=Path(post.bundle.where).stem, sha256=post.bundle.sha256),
+            hop_s=post.bundle.recipe.horizon.hop_seconds,
         )
         for name, post in plan.posts.items()
     ]

@@ -291,6 +291,7 @@ class Publisher:
             gone=sorted(self._gone),
             version=info.software.get("edge-asd"),
             state_interval_s=self._state_interval_s,
+            hops_s={source.name: source.hop_s for source in info.sources if source.hop_s is not None},
         )
         topic = f"{self._home.prefix}/device/{self._device}/config"
         return Notice(topic, msgspec.json.encode(message), 1, float("-inf"), optional=True)

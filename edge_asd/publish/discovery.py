@@ -6,7 +6,7 @@ abbreviations of device, origin and components).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
 import msgspec
@@ -110,6 +110,7 @@ def discovery(
     gone: Iterable[str] = (),
     version: str | None,
     state_interval_s: float,
+    hops_s: Mapping[str, float] | None = None,
 ) -> HomeDiscovery:
     """Return what Home Assistant has to know of a device.
 
@@ -126,16 +127,19 @@ def discovery(
     version
         Version of this package.
     state_interval_s
-        Seconds between two states of a source.
+        Least seconds between two states of a source whose verdict does not change.
+    hops_s
+        Seconds between two decisions of a source, by its id: each gives a state, and nothing else does for as long as
+        all is well.
     """
     allowed = set(commands)
-    expiry_s = max(_LEAST_EXPIRY_S, round(_MISSED_STATES * state_interval_s))
     components = _of_device(topics)
     for source in gone:
-        shown = _of_source(topics, source, allowed, expiry_s)
+        shown = _of_source(topics, source, allowed, _LEAST_EXPIRY_S)
         components |= {key: HomeComponent(p=component.p) for key, component in shown.items()}
     for source in sources:
-        components |= _of_source(topics, source, allowed, expiry_s)
+        rarest_s = max(state_interval_s, (hops_s or {}).get(source, 0.0))
+        components |= _of_source(topics, source, allowed, max(_LEAST_EXPIRY_S, round(_MISSED_STATES * rarest_s)))
     return HomeDiscovery(
         dev=HomeDevice(ids=[f"{_NAME}_{topics.device}"], name=topics.device, mf=_NAME, sw=version),
         o=HomeOrigin(name=_NAME, sw=version),

@@ -80,6 +80,8 @@ class SourceInfo(Record, frozen=True, kw_only=True):
     """Where its sound comes from, as configured."""
     bundle: BundleReference | None = None
     """Bundle in use; null before it is loaded."""
+    hop_s: float | None = None
+    """Seconds from one decision to the next while the machine is heard; null before the bundle is loaded."""
 
 
 class Info(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-asd/info/1"):

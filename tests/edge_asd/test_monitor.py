@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge_asd.bundle import read_bundle
 from edge_asd.publish import payload_schemas
 from tests.handmade import RATE, hum, write_handmade
 
@@ -68,13 +69,15 @@ def payloads(listener: Any, topic: str) -> list[Any]:
     return found
 
 
-def test_an_anomaly_begins_and_ends_on_the_broker(broker: Any, daemon: Any) -> None:
+def test_an_anomaly_begins_and_ends_on_the_broker(broker: Any, daemon: Any, site: Path) -> None:
     with broker.listener() as listener:
         process = daemon("file:recordings?speed=max", "--once")
         assert process.wait(30) == 0, process.stderr.read()
         wait_for(lambda: [m.payload for m in payloads(listener, "availability")][-1:] == ["offline"])
         assert [m.payload for m in payloads(listener, "availability")] == ["online", "offline"]
-        assert payloads(listener, "info")[0].json()["sources"][0]["bundle"]["id"] == "hum"
+        source = payloads(listener, "info")[0].json()["sources"][0]
+        assert source["bundle"]["id"] == "hum"
+        assert source["hop_s"] == read_bundle(site / "hum.easd").recipe.horizon.hop_seconds
         events = [message.json() for message in payloads(listener, "hum/event")]
         assert [event["type"] for event in events if event["type"] != "update"] == ["new", "end"]
         assert len({event["id"] for event in events}) == 1

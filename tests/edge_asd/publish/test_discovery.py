@@ -109,6 +109,18 @@ def test_every_source_has_its_components_with_ids_of_their_own() -> None:
     assert found["cmps"]["fan_microphone"]["options"] == list(get_args(Microphone))
 
 
+def test_a_score_expires_after_some_missed_states_however_rare_they_are(
+    broker: Broker, make_publisher: MakePublisher, info: Info
+) -> None:
+    # A state comes with each decision, and at most one in an interval: whichever is rarer counts.
+    hops_s = {"often": 0.5, "sometimes": 30.0, "rarely": 3600.0}
+    sources = [SourceInfo(name=name, source="mic", hop_s=hop_s) for name, hop_s in hops_s.items()]
+    with make_publisher(broker.port, state_interval_s=20) as publisher, broker.listener(TOPIC) as listener:
+        publisher.info(msgspec.structs.replace(info, sources=sources))
+        found = listener.wait_for(lambda message: "rarely_score" in message.payload)[0].json()["cmps"]
+    assert [found[f"{name}_score"]["expire_after"] for name in hops_s] == [120, 180, 21600]
+
+
 def test_what_is_forbidden_is_not_offered() -> None:
     assert {component["p"] for component in document(["fan"])["cmps"].values()} == {"binary_sensor", "sensor"}
 
