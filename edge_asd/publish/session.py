@@ -140,7 +140,7 @@ class Session:
         self._detail = ""
         self._filters: tuple[str, ...] = ()
         self._client = mqtt.client(login, version)
-        self._bind(self._client)
+        self._bind()
 
     def open(self) -> None:
         """Begin to connect, without waiting for it."""
@@ -179,10 +179,12 @@ class Session:
         self._closed = True
         if not with_will:
             self._client.disconnect()
-            if self._has_ended():
-                return
-        _break_off(self._client.socket())
-        self._has_ended()
+        if with_will or not self._has_ended():
+            _break_off(self._client.socket())
+        if self._has_ended():
+            # paho closes its sockets when the client goes; without callbacks nothing goes round in a circle, and it
+            # goes with this session, not whenever the garbage collector comes by.
+            self._unbind()
 
     def _has_ended(self) -> bool:
         # Not by loop_stop(): it waits without a limit for a thread that may be stuck in a name server.
@@ -191,7 +193,8 @@ class Session:
         self._thread.join(_CLOSE_S)
         return not self._thread.is_alive()
 
-    def _bind(self, client: Client) -> None:
+    def _bind(self) -> None:
+        client = self._client
         client.on_pre_connect = _guarded(self._on_pre_connect)
         client.on_socket_open = _guarded(self._on_socket_open)
         client.on_connect = _guarded(self._on_connect)
@@ -201,6 +204,11 @@ class Session:
         client.on_subscribe = _guarded(self._on_subscribe)
         client.on_message = _guarded(self._on_message)
         client.on_log = _guarded(self._on_log)
+
+    def _unbind(self) -> None:
+        client = self._client
+        client.on_pre_connect = client.on_socket_open = client.on_connect = client.on_connect_fail = None
+        client.on_disconnect = client.on_publish = client.on_subscribe = client.on_message = client.on_log = None
 
     def _on_pre_connect(self, *_: object) -> None:
         self._thread = threading.current_thread()

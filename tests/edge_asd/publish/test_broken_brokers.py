@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edge_asd.publish import Event, Publisher, mqtt, reasons
 from edge_asd.publish.courier import Courier
-from edge_asd.publish.pacing import Patience
+from edge_asd.publish.pacing import Backoff, Patience
 
 if TYPE_CHECKING:
     from tests.conftest import Broker
@@ -243,6 +245,46 @@ def test_connections_that_do_not_last_are_called_flapping(
 
     with make_publisher(serve(handler), stop_s=0.2) as publisher:
         wait_until(lambda: "as soon as they are made" in (publisher.statistics().broker.last_error or ""))
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Keep Python's garbage collector from tidying up."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize(
+    "answer", [None, b"", CONNACK_REFUSING_VERSION, CONNACK_5], ids=["nobody", "hangs up", "refuses", "accepts"]
+)
+@pytest.mark.usefixtures("no_collector")
+def test_connections_that_are_over_leave_no_files_open(
+    serve: Callable[[Handler], int], make_publisher: MakePublisher, answer: bytes | None
+) -> None:
+    attempts = []
+
+    def handler(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(answer or b"")
+
+    class Hurried(Backoff):
+        def next(self) -> float:
+            attempts.append(1)
+            return 0.01
+
+    port = 1 if answer is None else serve(handler)
+    with make_publisher(port, backoff=Hurried(0.01), stop_s=0.1):
+        wait_until(lambda: len(attempts) >= 5)
+        before = open_files()
+        wait_until(lambda: len(attempts) >= 45)
+        # A client that is left behind has two, and a connection.
+        assert open_files() < before + 30
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def failing_once(function: Callable[..., Any], error: Exception) -> Callable[..., Any]:
