@@ -58,9 +58,10 @@ class Statistics(NamedTuple):
 class Publisher:
     """A device on its broker, from entering the context to leaving it.
 
-    Entering starts to connect and waits for nothing. While there is no connection, the newest of each retained message
-    and all events are kept; after every connection all retained messages are sent again, and events in their order.
-    Leaving sends what waits, for at most `stop_s` seconds, and a retained `offline`.
+    Entering opens the spool, for as long as the disk takes, and starts to connect, which it does not wait for. While
+    there is no connection, the newest of each retained message and all events are kept; after every connection all
+    retained messages are sent again, and events in their order. Leaving sends what waits, for at most `stop_s` seconds,
+    and a retained `offline`.
 
     Parameters
     ----------

@@ -30,7 +30,10 @@ _EMPTY = Stock(0, 0, None, 0)
 
 
 class Outbox:
-    """Events in their order, forgotten on :meth:`acknowledge`. Any thread may call; nothing here waits for the disk.
+    """Events in their order, forgotten on :meth:`acknowledge`. Any thread may call.
+
+    :meth:`put`, :meth:`acknowledge`, :meth:`newest` and :meth:`summary` never wait for the disk. :meth:`open` and
+    :meth:`after` read from it in the caller's thread, and :meth:`close` waits for what is still to be written.
 
     What does not fit goes the oldest that is no alarm first, and is counted. What is on its way to the broker at that
     moment may be counted as dropped and arrive all the same.
@@ -78,7 +81,10 @@ class Outbox:
     # What other threads call.
 
     def open(self) -> None:
-        """Open the file, and begin to write; what an earlier process left there waits from now on."""
+        """Open the file, and begin to write; what an earlier process left there waits from now on.
+
+        A file that cannot be opened is told, and tried again later.
+        """
         if self._has_file:
             self._try(self._usable_file)
             self._thread.start()
@@ -101,7 +107,7 @@ class Outbox:
             self._news.notify_all()
 
     def after(self, order: int, count: int) -> list[Entry]:
-        """Return the oldest entries, at most `count`, whose order is greater than `order`."""
+        """Return the oldest entries, at most `count`, whose order is greater than `order`; this reads the file."""
         # Memory before disk: what passes from one to the other in between is then seen twice, not missed.
         with self._news:
             held = {**self._writing, **self._fresh}

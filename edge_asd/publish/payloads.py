@@ -107,7 +107,7 @@ class DelegateHealth(Record, frozen=True, kw_only=True):
 
 
 class Disturbances(Record, frozen=True, kw_only=True):
-    """How often something has disturbed the hearing since the start."""
+    """How often something has disturbed the hearing since the listening began."""
 
     overflow: Count = 0
     """Sound was lost on its way: the device was too busy."""
@@ -129,9 +129,9 @@ class SourceHealth(Record, frozen=True, kw_only=True):
     microphone: Microphone
     """State of its microphone."""
     frames_dropped: Count
-    """Audio frames (one sample of every channel) lost since the start."""
+    """Audio frames (one sample of every channel) lost since the listening began."""
     windows_scored: Count
-    """Decision horizons scored since the start."""
+    """Decision horizons scored since the listening began."""
     level_dbfs: float | None = None
     """Root mean square of the last second about its mean, in decibels relative to full scale; null where nothing moved
     or nothing was heard yet."""
@@ -140,7 +140,7 @@ class SourceHealth(Record, frozen=True, kw_only=True):
     clipped_share: float | None = None
     """Share of the last second's samples at full scale, from 0 to 1; null where nothing was heard yet."""
     disturbances: Disturbances = Disturbances()
-    """What has disturbed the hearing since the start."""
+    """What has disturbed the hearing since the listening began."""
     delegate: DelegateHealth | None = None
     """Hardware that was to compute its nets; null where none is configured."""
 
@@ -153,7 +153,7 @@ class Spool(Record, frozen=True, kw_only=True):
     oldest: Timestamp | None = None
     """When the oldest of them was made; null when none waits."""
     dropped: Count = 0
-    """Events given up since the start: too many or too old to be kept, or damaged on the disk."""
+    """Events given up since the publishing began: too many or too old to be kept, or damaged on the disk."""
     in_memory: Count = 0
     """Events of these that only memory holds; they would be lost with the power."""
     error: str | None = None
@@ -164,9 +164,9 @@ class EvidenceHealth(Record, frozen=True, kw_only=True):
     """How the keeping of recordings fares."""
 
     written: Count = 0
-    """Recordings written since the start."""
+    """Recordings written since the publishing began."""
     lost: Count = 0
-    """Recordings that could not be written since the start."""
+    """Recordings that could not be written since the publishing began."""
     last_error: str | None = None
     """Why the last one could not, in words; null once one could again."""
     last_error_ts: Timestamp | None = None
@@ -177,11 +177,11 @@ class Broker(Record, frozen=True, kw_only=True):
     """How the connection to the broker fares."""
 
     connections: Count = 0
-    """Connections made since the start."""
+    """Connections made since the publishing began."""
     protocol: Literal["5", "3.1.1"] | None = None
     """MQTT version spoken; under 3.1.1 a refusal by an access list cannot be seen."""
     refused: Count = 0
-    """Messages that the broker refused since the start."""
+    """Messages that the broker refused since the publishing began."""
     last_error: str | None = None
     """What last went wrong, in words."""
     last_error_ts: Timestamp | None = None
@@ -192,9 +192,9 @@ class Reloads(Record, frozen=True, kw_only=True):
     """What became of changes of the configuration and the bundles."""
 
     done: Count = 0
-    """Times that they were read anew since the start."""
+    """Times that they were read anew since the daemon started."""
     refused: Count = 0
-    """Times that what was read could not be used, and the old went on."""
+    """Times that what was read could not be used since the daemon started, and the old went on."""
     last_error: str | None = None
     """What was wrong with it the last time, in words; null once a later one could be used."""
     last_error_ts: Timestamp | None = None
@@ -211,11 +211,14 @@ class Health(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-a
     rss_bytes: Count | None
     """Resident memory of the daemon and its children, in bytes; null where the system does not tell."""
     sources: dict[str, SourceHealth]
-    """The sources, by name."""
+    """The sources, by name. The listening to one begins, and its counts are 0, when the daemon starts, after a failure,
+    and with a reload that changes the source or its bundle or begins the publishing anew."""
     reloads: Reloads = Reloads()
     """Changes of the configuration and the bundles."""
     evidence: EvidenceHealth = EvidenceHealth()
-    """Recordings of anomalies."""
+    """Recordings of anomalies. The publishing begins, and what is counted since then is 0, here and in `spool` and
+    `broker`, when the daemon starts and with a reload that changes `device`, `mqtt`, `spool`, `evidence` or
+    `state_interval_s`, the password, a certificate or the key."""
     spool: Spool = Spool()
     """Events waiting; filled in by the publisher."""
     broker: Broker = Broker()

@@ -219,6 +219,13 @@ def test_every_key_of_a_message_is_described_in_schema_and_reference(payload: Pa
         assert record not in own or f"`{key}`" in chapter, key
 
 
+def test_what_is_counted_since_a_reload_is_not_said_to_be_counted_since_the_start() -> None:
+    rows = [row.split("`")[1] for row in messages().splitlines() if "since the start" in row or "daemon started" in row]
+    assert {key.removeprefix("health.") for key in rows} == {"uptime_s", "reloads.done", "reloads.refused"}
+    for words in ("The listening to one begins", "The publishing begins"):
+        assert words in messages()
+
+
 def test_what_is_shipped_is_what_messages_are_held_against() -> None:
     def without_words(value: Any) -> Any:
         if isinstance(value, dict):
