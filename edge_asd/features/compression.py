@@ -7,6 +7,7 @@ import numpy as np
 from edge_asd.features.types import Float32
 from edge_asd.recipe.front_ends import Decibel, Log, Logarithm
 
+_MAX = np.finfo(np.float32).max
 _HALF_MAX = 65504.0
 
 
@@ -24,6 +25,7 @@ def compress(values: Float32, log: Log | None, out: Float32) -> None:
     else:
         np.multiply(values, np.float32(log.scale), out=values)
         np.add(values, np.float32(log.offset), out=values)
+        np.minimum(values, _MAX, out=values)
         (np.log if log.base == "e" else np.log10)(values, out=out)
 
 
@@ -49,5 +51,5 @@ def _compress_half(values: Float32, log: Logarithm, out: Float32) -> None:
     # What half precision cannot hold stays at its largest number, where musicnn's own code goes on with infinity.
     half = np.minimum(values, np.float32(_HALF_MAX)).astype(np.float16)
     half = np.minimum(half * np.float16(log.scale), np.float16(_HALF_MAX))
-    half += np.float16(log.offset)
+    half = np.minimum(half + np.float16(log.offset), np.float16(_HALF_MAX))
     np.copyto(out, (np.log if log.base == "e" else np.log10)(half))

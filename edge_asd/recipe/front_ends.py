@@ -25,6 +25,11 @@ SegmentLength = Annotated[int, Meta(ge=1, le=10_000_000)]
 FrameLength = Annotated[int, Meta(ge=1, le=1_000_000)]
 Rgb = tuple[float, float, float]
 
+_SINGLE = (1.2e-38, 3.4e38)
+"""Numbers that single precision holds with all their digits; some processors take smaller ones for 0."""
+_HALF = (6e-8, 65504.0)
+"""Numbers above 0 that half precision holds."""
+
 
 class Decibel(Settings, tag_field="kind", tag="db"):
     """10·log10(max(x, amin)) - 10·log10(max(ref, amin)): librosa's `power_to_db`, whatever the power of x."""
@@ -35,6 +40,9 @@ class Decibel(Settings, tag_field="kind", tag="db"):
     """What counts as 0 dB; `max` is the largest value of the segment."""
     top_db: PositiveFloat | None = None
     """Decibels below the segment's largest value at which values are clipped; not clipped where left out."""
+
+    def __post_init__(self) -> None:
+        _check_holds("amin", self.amin, _SINGLE)
 
     @property
     def needs_segment(self) -> bool:
@@ -54,10 +62,21 @@ class Logarithm(Settings, tag_field="kind", tag="log"):
     float16: bool = False
     """Whether x is rounded to half precision and the rest computed in it, as musicnn does."""
 
+    def __post_init__(self) -> None:
+        for name, value in (("scale", self.scale), ("offset", self.offset)):
+            _check_holds(name, value, _HALF if self.float16 else _SINGLE)
+
     @property
     def needs_segment(self) -> bool:
         """Whether all frames of a segment must be known: never."""
         return False
+
+
+def _check_holds(name: str, value: float, limits: tuple[float, float]) -> None:
+    least, largest = limits
+    if not least <= value <= largest:
+        kind = "half" if limits is _HALF else "single"
+        raise ValueError(f"{name} should be {least:g} to {largest:g}, what {kind} precision holds, got {value:g}")
 
 
 Log = Decibel | Logarithm
@@ -237,6 +256,9 @@ class Image(Settings, tag_field="kind", tag="image"):
             raise ValueError(f"limits should rise, got {self.limits[0]:g} and {self.limits[1]:g}")
         if min(self.std) <= 0:
             raise ValueError(f"std should be above 0, got {min(self.std):g}")
+        for mean, std in zip(self.mean, self.std, strict=True):
+            if not max(abs(mean), abs(1.0 - mean)) / std <= _SINGLE[1]:
+                raise ValueError(f"(1 - mean) / std should be at most {_SINGLE[1]:g}, got mean {mean:g}, std {std:g}")
 
 
 PresetName = Literal[

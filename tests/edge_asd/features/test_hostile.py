@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from edge_asd.features import PRESETS, SegmentFrontEnd, StreamFrontEnd, build_front_end, resolve
 from edge_asd.frames import Framer
-from edge_asd.recipe.front_ends import Decibel, FrontEnd, Image, LogMel, LogSpectrogram, Preset, PresetName, Rms
+from edge_asd.recipe.front_ends import (
+    Decibel,
+    FrontEnd,
+    Image,
+    Logarithm,
+    LogMel,
+    LogSpectrogram,
+    Preset,
+    PresetName,
+    Rms,
+)
 
 Float32 = NDArray[np.float32]
 LENGTH = 60_000
@@ -29,6 +39,11 @@ FRONT_ENDS |= {
     "fixed limits": (Image(limits=(-80.0, 0.0)), 16000),
     "top_db": (LogMel(center=True, pad_mode="reflect", segment_length=LENGTH, log=Decibel(top_db=30.0)), 16000),
     "rms": (Rms(), 16000),
+    "least decibel": (LogMel(log=Decibel(amin=1.2e-38)), 16000),
+    "least logarithm": (LogMel(log=Logarithm(scale=1.2e-38, offset=1.2e-38)), 16000),
+    "largest logarithm": (LogMel(log=Logarithm(scale=3.4e38, offset=3.4e38)), 16000),
+    "least half": (LogMel(log=Logarithm(float16=True, scale=6e-8, offset=6e-8)), 16000),
+    "largest half": (LogMel(log=Logarithm(float16=True, scale=6.5e4, offset=6.5e4)), 16000),
 }
 TINY = np.finfo(np.float32).smallest_subnormal
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, get_args
 
 import msgspec
@@ -38,6 +39,28 @@ UNREADABLE: dict[str, tuple[dict[str, Any], str]] = {
     "small picture": ({"kind": "image", "size": 32}, "at least the patch's 64 pixels, got 32"),
     "falling limits": ({"kind": "image", "limits": [0, -80]}, "limits should rise, got 0 and -80"),
     "no spread": ({"kind": "image", "std": [1, 0, 1]}, "std should be above 0"),
+    "no spread to speak of": (
+        {"kind": "image", "std": [1, 1e-50, 1]},
+        "(1 - mean) / std should be at most 3.4e+38, got mean 0.456, std 1e-50",
+    ),
+    "amin that is 0 in single precision": (
+        {"kind": "log-mel", "log": {"kind": "db", "amin": 1e-50}},
+        "amin should be 1.2e-38 to 3.4e+38, what single precision holds, got 1e-50",
+    ),
+    "endless amin": ({"kind": "log-mel", "log": {"kind": "db", "amin": 1e39}}, "amin should be"),
+    "offset that is 0 in single precision": (
+        {"kind": "log-mel", "log": {"kind": "log", "offset": 1e-50}},
+        "offset should be 1.2e-38 to",
+    ),
+    "endless scale": ({"kind": "log-mel", "log": {"kind": "log", "scale": math.inf}}, "got inf - at `$.log`"),
+    "offset that is 0 in half precision": (
+        {"kind": "log-mel", "log": {"kind": "log", "float16": True, "offset": 1e-9}},
+        "offset should be 6e-08 to 65504, what half precision holds, got 1e-09 - at `$.log`",
+    ),
+    "scale beyond half precision": (
+        {"kind": "log-mel", "log": {"kind": "log", "float16": True, "scale": 1e5}},
+        "scale should be 6e-08 to 65504, what half precision holds, got 100000 - at `$.log`",
+    ),
     "segmented picture": ({"kind": "image", "mel": {"kind": "log-mel", "segment_length": 9000}}, "should be a stream"),
 }
 
