@@ -132,6 +132,14 @@ def read_alarm_rate(bundle: Bundle, decision: Decision) -> AlarmRate:
     return alarm_rate(held_out, bundle.recipe, decision, bundle.manifest.calibration.centre)
 
 
+def asked_per_week(recipe: Recipe, decision: Decision) -> float | None:
+    """Return the false alarms a week that a device's threshold is found for; None where it is not found so."""
+    if decision.threshold is not None:
+        return None
+    of_bundle = recipe.threshold.false_alarms_per_week if recipe.threshold.rule == "false-alarms" else None
+    return of_bundle if decision.false_alarms_per_week is None else decision.false_alarms_per_week
+
+
 def threshold_of(bundle: Bundle, decision: Decision) -> float:
     """Return the threshold that a device is to use.
 
@@ -140,9 +148,7 @@ def threshold_of(bundle: Bundle, decision: Decision) -> float:
     """
     if decision.threshold is not None:
         return decision.threshold
-    rule = bundle.recipe.threshold
-    of_bundle = rule.false_alarms_per_week if rule.rule == "false-alarms" else None
-    asked = of_bundle if decision.false_alarms_per_week is None else decision.false_alarms_per_week
+    asked = asked_per_week(bundle.recipe, decision)
     return (
         bundle.manifest.calibration.threshold if asked is None else read_alarm_rate(bundle, decision).threshold(asked)
     )

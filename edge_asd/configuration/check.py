@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from edge_asd.bundle import read_bundle
+from edge_asd.alarms import asked_per_week, threshold_of
+from edge_asd.bundle import Bundle, read_bundle
 from edge_asd.capture import Files, Stdin, parse_source
 from edge_asd.configuration.documents import recognized
 from edge_asd.configuration.firmware_file import load_firmware
@@ -15,7 +16,7 @@ from edge_asd.configuration.shapes import tag_of
 from edge_asd.errors import InputError
 from edge_asd.firmware import Decision, Firmware, Mqtt, Source
 from edge_asd.publish.tls import tls_context
-from edge_asd.recipe.graph import Branch, Part, Recipe
+from edge_asd.recipe.graph import Branch, Part, Recipe, Threshold
 
 
 def check_configuration(path: Path, *, environ: Mapping[str, str] | None = None) -> str:
@@ -80,8 +81,9 @@ def _source_lines(firmware: Firmware, path: Path) -> Iterator[str]:
         where = f"{path}: sources[{index}]"
         channel = "all channels mixed" if source.channel == "mix" else f"channel {source.channel}"
         yield _line("source", f"{source.name} hears {_origin(source, where)}, {channel}")
-        yield _line("", _judge(source, where))
-        yield _line("", _rule(source.decision))
+        bundle = _bundle(source, where)
+        yield _line("", f"judged by {bundle.where} (recipe {bundle.recipe.name}, SHA-256 {bundle.sha256[:12]}…)")
+        yield _line("", _rule(source.decision, bundle))
 
 
 def _origin(source: Source, where: str) -> str:
@@ -95,21 +97,30 @@ def _origin(source: Source, where: str) -> str:
     return f"the microphone {address.name!r}" if address.name else "the default microphone"
 
 
-def _judge(source: Source, where: str) -> str:
+def _bundle(source: Source, where: str) -> Bundle:
     bundle_path = Path(source.bundle)
     if not bundle_path.exists():
         remedy = "make one with 'edge-asd export', or copy it there"
         raise InputError(f"{where}.bundle", expected="a bundle", found=f"no {bundle_path}", remedy=remedy)
-    bundle = read_bundle(bundle_path)
-    return f"judged by {bundle_path} (recipe {bundle.recipe.name}, SHA-256 {bundle.sha256[:12]}…)"
+    return read_bundle(bundle_path)
 
 
-def _rule(decision: Decision) -> str:
-    threshold = "the bundle's threshold" if decision.threshold is None else f"{decision.threshold:g}"
+def _rule(decision: Decision, bundle: Bundle) -> str:
     return (
-        f"an anomaly begins after {_decisions(decision.enter)} at or above {threshold}, "
+        f"an anomaly begins after {_decisions(decision.enter)} at or above {_threshold(decision, bundle)}, "
         f"and ends after {_decisions(decision.exit)} well below it"
     )
+
+
+def _threshold(decision: Decision, bundle: Bundle) -> str:
+    per_week = asked_per_week(bundle.recipe, decision)
+    if per_week is not None:
+        return f"{threshold_of(bundle, decision):.4g}, expected to give {_false_alarms(per_week)}"
+    return "the bundle's threshold" if decision.threshold is None else f"{decision.threshold:g}"
+
+
+def _false_alarms(per_week: float) -> str:
+    return "1 false alarm a week" if per_week == 1 else f"{per_week:g} false alarms a week"
 
 
 def _decisions(count: int) -> str:
@@ -124,8 +135,13 @@ def _recipe_lines(recipe: Recipe) -> Iterator[str]:
         yield _line("branch", f"{name}: {_branch(branch)}{unused}")
     for name, part in recipe.parts.items():
         yield _line("part", f"{name}: {_part(part)}")
-    probability = recipe.threshold.false_alarm_probability
-    yield _line("threshold", f"{recipe.threshold.rule}, for a false-alarm probability of {probability:g}")
+    yield _line("threshold", _threshold_rule(recipe.threshold))
+
+
+def _threshold_rule(threshold: Threshold) -> str:
+    if threshold.rule == "false-alarms":
+        return f"false-alarms, for {_false_alarms(threshold.false_alarms_per_week)}"
+    return f"{threshold.rule}, for a false-alarm probability of {threshold.false_alarm_probability:g}"
 
 
 def _branch(branch: Branch) -> str:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from edge_asd.alarms import threshold_of
 from edge_asd.bundle import SCHEMA, Bundle, Calibration, Manifest, Training, write_bundle
 from edge_asd.configuration import parse
 from edge_asd.configuration.check import check_configuration
 from edge_asd.errors import InputError
-from edge_asd.recipe.graph import Recipe
+from edge_asd.firmware import Decision
+from edge_asd.recipe.graph import Recipe, Threshold
+from tests.handmade import write_handmade
 
 FIRMWARE = """\
 device: pump-hall-07
@@ -100,6 +104,31 @@ def test_a_firmware_configuration_is_told_in_words(check: Callable[..., str], bu
         f"             judged by {tmp_path}/pump-3.easd (recipe plant/bands, SHA-256 {bundle.sha256[:12]}…)",
         f"             {rule}",
     ]
+
+
+def test_a_threshold_of_false_alarms_is_told_as_one(check: Callable[..., str], tmp_path: Path) -> None:
+    bundle = write_handmade(tmp_path / "pump-3.easd")
+    asked = FIRMWARE.replace('Audio"', 'Audio", decision: {false_alarms_per_week: 2}')
+    found = threshold_of(bundle, Decision(false_alarms_per_week=2))
+    assert f"at or above {found:.4g}, expected to give 2 false alarms a week, and ends" in check(asked)
+    ruled = msgspec.structs.replace(bundle.recipe, threshold=Threshold(rule="false-alarms", false_alarms_per_week=1))
+    write_bundle(
+        tmp_path / "pump-3.easd", msgspec.structs.replace(bundle.manifest, recipe=ruled), bundle.arrays, bundle.networks
+    )
+    assert ", expected to give 1 false alarm a week, and ends" in check(FIRMWARE)
+    assert "2 false alarms a week" in check(asked)
+    assert "at or above 3.5, " in check(FIRMWARE.replace('Audio"', 'Audio", decision: {threshold: 3.5}'))
+
+
+def test_a_bundle_that_holds_too_little_for_what_is_asked(check: Callable[..., str], bundle: Bundle) -> None:
+    with pytest.raises(InputError, match=rf"{bundle.where}: joint"):
+        check(FIRMWARE.replace('Audio"', 'Audio", decision: {false_alarms_per_week: 2}'))
+
+
+def test_the_rule_of_a_recipe_is_told_with_what_it_reads(check: Callable[..., str]) -> None:
+    assert "  threshold  tail, for a false-alarm probability of 0.001" in check(RECIPE).splitlines()
+    counting = RECIPE + "threshold: {rule: false-alarms, false_alarms_per_week: 0.5}\n"
+    assert "  threshold  false-alarms, for 0.5 false alarms a week" in check(counting).splitlines()
 
 
 def test_a_login_is_told_without_its_password(check: Callable[..., str], bundle: Bundle, tmp_path: Path) -> None:
