@@ -39,7 +39,7 @@ def _configured(arguments: argparse.Namespace) -> Firmware:
     firmware = load_firmware(arguments.config, environ=os.environ)
     changes: dict[str, str] = {}
     if arguments.bundle is not None:
-        changes["bundle"] = str(arguments.bundle.absolute())
+        changes["bundle"] = _absolute(arguments.bundle)
     if arguments.source is not None:
         changes["source"] = _from_here(arguments.source)
     if not changes:
@@ -52,6 +52,11 @@ def _configured(arguments: argparse.Namespace) -> Firmware:
 
 
 def _from_here(source: str) -> str:
-    # What is given on the command line is relative to where one stands, not to the configuration.
     kind, colon, path = source.partition(":")
-    return f"file:{Path(path).absolute()}" if kind == "file" and colon else source
+    return f"file:{_absolute(Path(path))}" if kind == "file" and colon else source
+
+
+def _absolute(path: Path) -> str:
+    # What is given on the command line is relative to where one stands, not to the configuration. No shell expands the
+    # `~` of `file:~/x` or `--bundle=~/x`.
+    return str(path.expanduser().absolute())

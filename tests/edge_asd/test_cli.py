@@ -186,6 +186,12 @@ def test_monitor_refuses_a_source_without_recordings(folder: Path, source: str) 
     assert_refused(edge_asd("monitor", "--once", configure(folder, "normal.wav", source)), source)
 
 
+@pytest.mark.parametrize(("option", "value"), [("--source", "file:~/none.wav?speed=max"), ("--bundle", "~/none.easd")])
+def test_a_home_folder_is_found_though_no_shell_did(folder: Path, tmp_path: Path, option: str, value: str) -> None:
+    done = edge_asd("monitor", "--once", "good.yaml", f"{option}={value}", HOME=str(tmp_path))
+    assert_refused(done, f"{tmp_path}/none.")
+
+
 def test_monitor_ends_with_one_error_when_nothing_could_be_judged(folder: Path) -> None:
     done = edge_asd("monitor", "--once", configure(folder, "normal.wav", "short.wav"))
     errors = [line for line in done.stderr.splitlines() if " ERROR " in line]
