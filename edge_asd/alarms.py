@@ -34,6 +34,8 @@ little sound, half of the blocks."""
 _BLOCK_HORIZONS = 3
 """Length of the blocks whose largest scores choose u, in horizons."""
 _TINY = float(np.finfo(np.float64).tiny)
+_RAREST = 1e-300
+"""Least rate that is reckoned with, in alarms per second: a smaller one might become 0, by which nothing is divided."""
 _LEAST_SPREAD = 1e-3
 """Least β, relative to u's distance from the centre: scores that are all but equal say nothing of rarer ones."""
 
@@ -106,10 +108,10 @@ class AlarmRate(NamedTuple):
 
     def threshold(self, per_week: float) -> float:
         """Return the threshold at which so many alarms a week are expected: the inverse of `per_week`."""
-        asked = per_week / SECONDS_PER_WEEK
+        asked = max(per_week / SECONDS_PER_WEEK, _RAREST)
         if asked <= self.per_second:
             return self.level + self.spread * math.log(self.per_second / asked)
-        rank = min(len(self.block_maxima), math.ceil(asked * self.seconds))
+        rank = math.ceil(min(len(self.block_maxima), asked * self.seconds))
         return min(self.level, float(self.block_maxima[rank - 1]))
 
     def probability(self, score: float) -> float:

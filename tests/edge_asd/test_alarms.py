@@ -187,6 +187,15 @@ def test_threshold_of_a_device(tmp_path: Path) -> None:
     assert threshold_of(ruled, Decision(enter=5)) <= rare
 
 
+@pytest.mark.parametrize("asked", [5e-324, 1e-320, 1e-300, 1e300, 1.7e308])
+def test_whatever_rate_is_asked_for_has_a_threshold(tmp_path: Path, asked: float) -> None:
+    bundle = write_handmade(tmp_path / "a.easd")
+    found = threshold_of(bundle, Decision(false_alarms_per_week=asked))
+    assert math.isfinite(found)
+    usual = threshold_of(bundle, Decision(false_alarms_per_week=1.0))
+    assert (found > usual) == (asked < 1.0)
+
+
 def test_threshold_and_rate_exclude_each_other() -> None:
     with pytest.raises(ValueError, match="found both"):
         Decision(threshold=1.0, false_alarms_per_week=1.0)
