@@ -36,6 +36,8 @@ UNDECIDED = "too few decisions yet"
 
 _GATHER_SPARE = 1.5
 """How much longer than the sound lasts one waits for it."""
+_GATHER_DELAY_S = 2.0
+"""Seconds after which what was heard is judged at the latest: what is held back, resampled and computed."""
 
 
 class Audience(Protocol):
@@ -78,6 +80,7 @@ class Judgement:
         self.name = source.name
         self._source, self._audience, self._recorder = source, audience, recorder
         self._window_s = bundle.recipe.horizon.seconds
+        self._hop_s = bundle.recipe.horizon.hop_seconds
         self.reference = BundleReference(id=Path(bundle.where).stem, sha256=bundle.sha256)
         """What gives the scores."""
         self.configured = threshold_of(bundle, source.decision)
@@ -198,7 +201,8 @@ class Judgement:
             if self._microphone != "ok":
                 raise _not_heard(self.name, f"a microphone that is {self._microphone}")
             gathering = self._gathering = _Gathering(self._heard + seconds)
-        gathering.over.wait(_GATHER_SPARE * seconds + self._window_s)
+        # It is over at the first decision by which so much was heard: up to a hop later.
+        gathering.over.wait(_GATHER_SPARE * (seconds + self._hop_s) + self._window_s + _GATHER_DELAY_S)
         with self._lock:
             self._gathering = None
         if gathering.problem is not None:

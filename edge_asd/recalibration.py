@@ -38,7 +38,8 @@ def recalibrate(judgement: Judgement, bundle: Bundle, decision: Decision, second
     """
     horizon = bundle.recipe.horizon
     asked = USUAL_S if seconds is None else seconds
-    least = _FEWEST_STRETCHES * horizon.seconds
+    # Rounded, since three times 0.2 s is a little more than 0.6 s otherwise.
+    least = round(_FEWEST_STRETCHES * horizon.seconds, 9)
     if asked < least:
         raise InputError("value", expected=f"at least {least:g} seconds to listen for", found=f"{asked:g}")
     scores = np.array(judgement.gather(asked))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from edge_asd.errors import InputError
 from edge_asd.firmware import Decision, Source
 from edge_asd.judgement import Judgement
 from edge_asd.recalibration import recalibrate
+from edge_asd.recipe.graph import Horizon
 from tests.handmade import write_handmade
 
 HOP_S = 0.5
@@ -95,3 +97,21 @@ def test_too_short_a_while_and_two_at_once_are_refused(judgement: Judgement, bun
             judgement.decide(1.0 + 0.01 * (index % 7), HOP_S * (1 + index))
 
     assert np.isfinite(while_asked(judgement, lambda: recalibrate(judgement, bundle, Decision(), 60), hear).result())
+
+
+def test_a_decision_now_and_then_is_waited_for(bundle: Bundle) -> None:
+    # Three horizons of 0.2 s are asked for, and it decides every 3 s.
+    horizon = Horizon(seconds=0.2, hop_seconds=3.0)
+    seldom = bundle._replace(
+        manifest=msgspec.structs.replace(
+            bundle.manifest, recipe=msgspec.structs.replace(bundle.recipe, horizon=horizon)
+        )
+    )
+    judgement = Judgement(Source(name="hum", bundle="hum.easd", source="mic"), seldom, Nobody())
+    judgement.report("ok", "heard", 0.0)
+
+    def hear() -> None:
+        threading.Event().wait(3.0)
+        judgement.decide(1.0, 3.0)
+
+    assert np.isfinite(while_asked(judgement, lambda: recalibrate(judgement, seldom, Decision(), 0.6), hear).result())
