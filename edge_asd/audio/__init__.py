@@ -13,12 +13,13 @@ from edge_asd.audio.recordings import (
     read_recording,
 )
 from edge_asd.audio.resampling import Resampler, output_length
-from edge_asd.audio.roll import Roll
+from edge_asd.audio.roll import Fingerprint, Roll
 
 __all__ = [
     "SAMPLE_FORMATS",
     "SUFFIXES",
     "Channel",
+    "Fingerprint",
     "PcmDecoder",
     "Recording",
     "RecordingInfo",

@@ -12,6 +12,35 @@ from numpy.typing import NDArray
 from edge_asd.errors import InputError
 
 
+class Fingerprint:
+    """What tells a recording's samples from any other's, taken while they pass on; how they are cut changes nothing."""
+
+    def __init__(self) -> None:
+        self._samples = hashlib.sha256()
+        self._lowest, self._highest = np.inf, -np.inf
+
+    def passing(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """Pass samples on, block by block, each of shape (n,)."""
+        for block in blocks:
+            self._samples.update(np.ascontiguousarray(block).data)
+            if len(block):
+                self._lowest, self._highest = (
+                    min(self._lowest, float(block.min())),
+                    max(self._highest, float(block.max())),
+                )
+            yield block
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the samples that passed."""
+        return self._samples.digest()
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing moved in them from end to end."""
+        return bool(self._lowest >= self._highest)
+
+
 class Roll:
     """Recordings that are taken for normal sound, one after another."""
 
@@ -28,14 +57,9 @@ class Roll:
             After the last block: when nothing moves in it from end to end, which would make a dead microphone normal;
             or when its very samples were taken before, which would make the same sound count twice.
         """
-        samples = hashlib.sha256()
-        lowest, highest = np.inf, -np.inf
-        for block in blocks:
-            samples.update(np.ascontiguousarray(block).data)
-            if len(block):
-                lowest, highest = min(lowest, block.min()), max(highest, block.max())
-            yield block
-        self._take(path, samples.digest(), silent=lowest >= highest)
+        fingerprint = Fingerprint()
+        yield from fingerprint.passing(blocks)
+        self._take(path, fingerprint.digest, silent=fingerprint.silent)
 
     def _take(self, path: Path, content: bytes, *, silent: bool) -> None:
         if silent:

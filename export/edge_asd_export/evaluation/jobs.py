@@ -112,7 +112,11 @@ def job_key(
     """Return the hash of recordings, labels, recipe, seed, weights (given by their own hashes), board and version."""
 
     def listing(clips: Sequence[Clip]) -> list[tuple[object, ...]]:
-        return [(heard[clip.path].sha256, legible(clip.path.name), clip.label, clip.domain) for clip in clips]
+        found = [heard[clip.path] for clip in clips]
+        return [
+            (each.sound, each.native_rate, legible(clip.path.name), clip.label, clip.domain)
+            for clip, each in zip(clips, found, strict=True)
+        ]
 
     content = [__version__, msgspec.to_builtins(recipe), seed, listing(train), weights]
     content += [(legible(str(unit)), listing(clips)) for unit, clips in tests.items()]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import joblib
 
+from edge_asd.audio import Channel
 from edge_asd.errors import EdgeAsdError, InputError
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.models import Net
@@ -82,7 +83,11 @@ def evaluate(request: Request, reporter: Reporter) -> Outcome:
     for folder in (units, request.output / "embeddings"):
         _make_folder(folder)
     paths = [clip.path for clips in data.units.values() for clip in clips]
-    heard = listen(paths, request.output / "recordings.json", jobs=request.jobs, reporter=reporter)
+    memory = request.output / "recordings.json"
+    heard = {
+        channel: listen(paths, channel, memory, jobs=request.jobs, reporter=reporter)
+        for channel in dict.fromkeys(recipe.channel for recipe in request.recipes)
+    }
     plan = make_plan(request, data, heard)
     done = {job.key: found for job in plan.jobs if (found := find_results(units, job.key))}
     waiting = [job for job in plan.jobs if job.key not in done]
@@ -97,28 +102,30 @@ def evaluate(request: Request, reporter: Reporter) -> Outcome:
     return _outcome(request, plan, every, sum(map(len, done.values())))
 
 
-def make_plan(request: Request, data: DataSet, heard: dict[Path, Heard]) -> Plan:
-    """Divide every unit for every seed, and say what cannot be evaluated.
+def make_plan(request: Request, data: DataSet, heard: Mapping[Channel, Mapping[Path, Heard]]) -> Plan:
+    """Divide every unit for every seed, and say what cannot be evaluated; `heard` is what is in each channel.
 
     Raises
     ------
     InputError
         When no unit can be evaluated.
     """
-    screened = screen(data.units, heard, data.root)
-    left_out = [*data.left_out, *screened.left_out]
+    left_out = [*data.left_out]
     jobs: list[Job] = []
     notes: list[str] = []
-    for machine in by_machine(screened.units):
+    for machine in by_machine(data.units):
         for recipe in request.recipes:
+            sounds, together = heard[recipe.channel], recipe.one_model_for == "machine"
+            screened = screen({unit: data.units[unit] for unit in machine}, sounds, data.root, together=together)
+            left_out += screened.left_out
             divided: dict[tuple[UnitName, int], Divided] = {}
             for unit in machine:
-                clips, short = _long_enough(recipe, screened.units[unit], heard, data.root)
+                clips, short = _long_enough(recipe, screened.units[unit], sounds, data.root)
                 found, lacking = _divide(request, unit, clips)
                 left_out += [*short, *lacking]
                 notes += [f"{unit}: {note}" for each in found.values() for note in each.notes]
                 divided |= {(unit, seed): each for seed, each in found.items()}
-            jobs += _jobs(request, recipe, divided, heard)
+            jobs += _jobs(request, recipe, divided, sounds)
     if not jobs:
         why = "; ".join(str(item) for item in _unique(left_out)[:3])
         raise InputError(str(data.root), expected="a unit that can be evaluated", found=f"none ({why})")
@@ -138,7 +145,7 @@ def _divide(request: Request, unit: UnitName, clips: Sequence[Clip]) -> tuple[di
 
 
 def _jobs(
-    request: Request, recipe: Recipe, divided: Mapping[tuple[UnitName, int], Divided], heard: dict[Path, Heard]
+    request: Request, recipe: Recipe, divided: Mapping[tuple[UnitName, int], Divided], heard: Mapping[Path, Heard]
 ) -> list[Job]:
     """Return the jobs of one machine: one for each unit and seed, or for all units of a seed together."""
     together: dict[tuple[UnitName | None, int], dict[UnitName, Divided]] = {}
@@ -149,7 +156,7 @@ def _jobs(
 
 
 def _job(
-    request: Request, recipe: Recipe, seed: int, divided: Mapping[UnitName, Divided], heard: dict[Path, Heard]
+    request: Request, recipe: Recipe, seed: int, divided: Mapping[UnitName, Divided], heard: Mapping[Path, Heard]
 ) -> Job:
     files = {name: file.absolute() for name, file in weights_for(recipe, request.weights).items()}
     hashes = {name: _sha256(file) for name, file in files.items()}
@@ -184,7 +191,7 @@ def _absolute(clips: Sequence[Clip]) -> list[Clip]:
 
 
 def _long_enough(
-    recipe: Recipe, clips: Sequence[Clip], heard: dict[Path, Heard], root: Path
+    recipe: Recipe, clips: Sequence[Clip], heard: Mapping[Path, Heard], root: Path
 ) -> tuple[list[Clip], list[LeftOut]]:
     seconds = recipe.horizon.seconds
     short = too_short(clips, heard, seconds, root)
