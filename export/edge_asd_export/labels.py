@@ -81,9 +81,7 @@ def sort_recordings(found: Mapping[Path, Path]) -> Labelled:
     """
     labels = {path: label_of(path, root) for path, root in found.items()}
     splits = {path: split_of(path, root) for path, root in found.items()}
-    said = {path for path, root in found.items() if _says_label(path, root)}
-    sorted_folders = {root for path, root in found.items() if path in said and labels[path] == "normal"}
-    doubtful = [path for path, root in found.items() if root in sorted_folders and path not in said and labels[path]]
+    doubtful = find_doubtful(found)
     left_out = set(doubtful)
     normal = [path for path in found if labels[path] == "normal" and path not in left_out]
     training = (
@@ -103,6 +101,18 @@ def sort_recordings(found: Mapping[Path, Path]) -> Labelled:
         anomalous=[path for path in found if labels[path] == "anomalous"],
         doubtful=doubtful,
     )
+
+
+def find_doubtful(found: Mapping[Path, Path]) -> list[Path]:
+    """Return the recordings that say nothing, among those of a topmost folder where others are said to be normal.
+
+    `found` holds recordings, and for each the topmost folder whose name counts.
+    """
+    said = {path for path, root in found.items() if _says_label(path, root)}
+    sorted_folders = {root for path, root in found.items() if path in said and label_of(path, root) == "normal"}
+    return [
+        path for path, root in found.items() if root in sorted_folders and path not in said and label_of(path, root)
+    ]
 
 
 def label_of(path: Path, root: Path) -> Label | None:

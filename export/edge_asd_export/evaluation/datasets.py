@@ -3,7 +3,8 @@
 Known are MIMII (`-6_dB_fan/fan/id_00/normal/00000000.wav`, of one channel or of eight), DCASE 2020
 (`fan/train/normal_id_00_00000000.wav`), DCASE 2021 (`fan/source_test/section_00_source_test_normal_0000_….wav`), DCASE
 2022 and later, and anybody's own folders `normal/` beside `anomalous/`. What a recording is stands in its name and
-folders alone; what these do not say is never guessed: the recording is left out, and said to be.
+folders alone. One that says nothing is normal in a unit where none is said to be, as it is to `export`; else what is
+not said is never guessed: the recording is left out, and said to be.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ from typing import Literal, NamedTuple
 from edge_asd.audio import find_recordings
 from edge_asd.errors import InputError
 from edge_asd.text import legible
-from edge_asd_export.labels import DCASE_2020, DCASE_2021, FOLDERS, SPLITS, Label, Split, label_of, split_of
+from edge_asd_export.labels import (
+    DCASE_2020,
+    DCASE_2021,
+    FOLDERS,
+    SPLITS,
+    Label,
+    Split,
+    find_doubtful,
+    label_of,
+    split_of,
+)
 
 Layout = Literal["mimii", "dcase2020", "dcase2021", "folders"]
 """How names and folders say what a recording is; `dcase2021` is the layout of 2021 and of all years since."""
@@ -33,6 +44,7 @@ _EXPECTED_NAMES: dict[Layout, str] = {
     "dcase2021": "a name such as fan/train/section_00_source_train_normal_0000.wav",
     "folders": "a recording",
 }
+_DOUBTFUL = "neither its name nor a folder says whether it is normal, as others' of its unit do"
 
 
 class UnitName(NamedTuple):
@@ -94,7 +106,7 @@ class DataSet(NamedTuple):
     units: dict[UnitName, list[Clip]]
     """Clips of each unit, in the order of their paths."""
     left_out: list[LeftOut]
-    """Recordings whose names say too little."""
+    """Recordings whose names and folders say too little."""
 
 
 def read_dataset(root: Path, layout: Layout) -> DataSet:
@@ -120,7 +132,16 @@ def read_dataset(root: Path, layout: Layout) -> DataSet:
             found=f"none among {len(left_out)} recordings",
             remedy="choose another --protocol",
         )
-    return DataSet(root, group(clips), left_out)
+    units = group(clips)
+    # MIMII's names are known by more folders than those below the root, and always say it.
+    doubtful = set() if layout == "mimii" else {path for clips in units.values() for path in _doubtful(clips, root)}
+    left_out += [LeftOut(shown(path, root), _DOUBTFUL) for path in sorted(doubtful)]
+    units = {name: [clip for clip in clips if clip.path not in doubtful] for name, clips in units.items()}
+    return DataSet(root, units, left_out)
+
+
+def _doubtful(clips: Sequence[Clip], root: Path) -> list[Path]:
+    return find_doubtful({clip.path: root for clip in clips})
 
 
 def group(clips: Sequence[Clip]) -> dict[UnitName, list[Clip]]:

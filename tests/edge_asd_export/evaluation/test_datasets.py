@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from edge_asd.audio import find_recordings
 from edge_asd.errors import InputError
 from edge_asd_export.evaluation.datasets import Clip, Layout, UnitName, read_dataset
+from edge_asd_export.labels import sort_recordings
 
 
 def touch(root: Path, *names: str) -> None:
@@ -100,6 +102,27 @@ def test_names_that_say_too_little_are_left_out_and_named(tmp_path: Path) -> Non
     assert [str(item) for item in data.left_out] == [
         "fan/train/normal_id_0_1.wav: expected a name such as fan/train/normal_id_00_00000000.wav"
     ]
+
+
+def test_recordings_that_say_nothing_beside_others_that_do_are_left_out_as_export_does(tmp_path: Path) -> None:
+    touch(tmp_path, "press/normal/a.wav", "press/abnormal/b.wav", "press/strange-noise-1.wav")
+    touch(tmp_path, "lathe/c.wav", "lathe/fault/d.wav")
+    data = read_dataset(tmp_path, "folders")
+    assert [str(item) for item in data.left_out] == [
+        "press/strange-noise-1.wav: neither its name nor a folder says whether it is normal, as others' of its unit do"
+    ]
+    press, lathe = data.units[UnitName("press", None, "")], data.units[UnitName("lathe", None, "")]
+    assert [(clip.path.name, clip.label) for clip in press] == [("b.wav", "anomalous"), ("a.wav", "normal")]
+    assert [(clip.path.name, clip.label) for clip in lathe] == [("c.wav", "normal"), ("d.wav", "anomalous")]
+    for name in ("press", "lathe"):
+        sorted_by_export = sort_recordings(dict.fromkeys(find_recordings(tmp_path / name), tmp_path / name))
+        normal = [clip.path for clip in data.units[UnitName(name, None, "")] if clip.label == "normal"]
+        assert sorted_by_export.training == normal
+
+
+def test_mimii_below_a_folder_of_one_label_loses_none(tmp_path: Path) -> None:
+    touch(tmp_path, "fan/id_00/normal/00000000.wav", "fan/id_00/abnormal/00000000.wav")
+    assert read_dataset(tmp_path / "fan/id_00", "mimii").left_out == []
 
 
 def test_the_wrong_layout_is_refused(tmp_path: Path) -> None:
