@@ -1,7 +1,7 @@
 """Listens to every recording once before anything is trained, and leaves out what would spoil a figure.
 
-A recording that cannot be read, one whose sound the same model would meet twice, and one whose sampling rate differs
-from the others' (its bandwidth would give it away) are left out and named.
+A recording that cannot be read or is silent, one whose sound the same model would meet twice, and one whose sampling
+rate differs from the others' (its bandwidth would give it away) are left out and named.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def hear(path: Path, channel: Channel) -> Heard:
         samples = sum(len(block) for block in fingerprint.passing(blocks))
     except InputError as error:
         return Heard(fault=f"expected {error.expected}, found {error.found}")
-    return Heard(fingerprint.digest.hex(), rate, samples / rate)
+    # Of a dead microphone no model is made, and a whole split would fail for it.
+    fault = "silence from end to end" if fingerprint.silent else ""
+    return Heard(fingerprint.digest.hex(), rate, samples / rate, fault)
 
 
 def screen(

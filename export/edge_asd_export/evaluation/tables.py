@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from edge_asd.recipe.graph import Recipe
@@ -68,11 +69,22 @@ def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 def _heading(outcome: Outcome) -> str:
     request = outcome.request
-    seeds = "1 seed" if request.seeds == 1 else f"{request.seeds} seeds, mean ± standard deviation over them"
+    spread = "" if request.seeds == 1 else ", mean ± standard deviation over them"
     return (
-        f"# {request.protocol.name}: {request.root}\n\n{request.protocol.summary}; {seeds}. In percent: of the "
-        "bundle as the device runs it; in brackets of the float reference."
+        f"# {request.protocol.name}: {request.root}\n\n{request.protocol.summary}; {_seeds(outcome)}{spread}. "
+        "In percent: of the bundle as the device runs it; in brackets of the float reference."
     )
+
+
+def _seeds(outcome: Outcome) -> str:
+    """Say how many seeds there are, and how many of them every unit of a recipe has where some failed."""
+    wanted = outcome.request.seeds
+    had = Counter((result.recipe, result.unit) for result in outcome.results)
+    fewest, most = min(had.values(), default=0), max(had.values(), default=0)
+    asked = "1 seed" if wanted == 1 else f"{wanted} seeds"
+    if fewest == wanted:
+        return asked
+    return f"{fewest} of {asked}" if fewest == most else f"{fewest} to {most} of {asked}, by unit and recipe"
 
 
 def _recipe_table(table: RecipeTable, outcome: Outcome) -> str:

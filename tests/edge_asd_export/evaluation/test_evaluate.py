@@ -255,7 +255,7 @@ def test_what_is_broken_is_left_out_and_named(
     (machine / "id_00/normal/00000003.wav").write_bytes(b"RIFF no recording")
     (machine / "id_00/normal/00000004.wav").write_bytes((machine / "id_00/normal/00000005.wav").read_bytes())
     write_clip(machine / "id_00/abnormal/00000002.wav", 0, wrong=True, rate=2 * RATE)
-    soundfile.write(machine / "id_00/abnormal/00000003.wav", np.zeros(RATE), RATE)
+    soundfile.write(machine / "id_00/abnormal/00000003.wav", np.sin(np.arange(RATE)), RATE)
     write_clip(machine / "id_04/normal/00000000.wav", 4, wrong=False)
     shutil.rmtree(machine / "id_02/abnormal")
     assert main(words(data, "mimii-random", recipes[0], tmp_path / "out")) == 1

@@ -76,3 +76,14 @@ def test_what_is_of_another_rate_is_no_one_s_twin(tmp_path: Path) -> None:
     screened = screen({UNIT: clips}, listened(tmp_path, paths), tmp_path, together=False)
     assert screened.units[UNIT] == clips[1:]
     assert "16000 Hz among recordings of 8000 Hz" in str(screened.left_out[0])
+
+
+def test_silence_is_left_out_and_named_but_only_where_it_is_heard(tmp_path: Path) -> None:
+    dead_first = noise(0, channels=2)
+    dead_first[:, 0] = 40
+    paths = [write(tmp_path / "dead.wav", dead_first), write(tmp_path / "live.wav", noise(1, channels=2))]
+    clips = [Clip(path, UNIT, "normal") for path in paths]
+    screened = screen({UNIT: clips}, listened(tmp_path, paths), tmp_path, together=False)
+    assert [str(item) for item in screened.left_out] == ["dead.wav: silence from end to end"]
+    assert screened.units[UNIT] == clips[1:]
+    assert screen({UNIT: clips}, listened(tmp_path, paths, 1), tmp_path, together=False) == ({UNIT: clips}, [])
