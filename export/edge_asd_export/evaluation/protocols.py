@@ -21,6 +21,8 @@ class Divided(NamedTuple):
     test: list[Clip]
     notes: list[str]
     """What the protocol asks for and the data set cannot give."""
+    unused: Sequence[tuple[Clip, str]] = ()
+    """What is in neither set though nobody asked for fewer, and why."""
 
 
 class Protocol(NamedTuple):
@@ -49,6 +51,7 @@ def _balanced(unit: UnitName, clips: Sequence[Clip], seed: int, per_class: int |
         train=[clip for index, clip in enumerate(normal) if index not in drawn],
         test=[*(clip for index, clip in enumerate(normal) if index in drawn), *(anomalous[index] for index in kept)],
         notes=notes,
+        unused=[(clip, "its label is held back") for clip in clips if clip.label is None],
     )
 
 
@@ -65,7 +68,16 @@ def _as_published(unit: UnitName, clips: Sequence[Clip], seed: int, per_class: i
         train=[clip for clip in clips if clip.split == "train" and clip.label == "normal"],
         test=[clip for clip in clips if clip.split == "test"],
         notes=[],
+        unused=[(clip, reason) for clip in clips if (reason := _neither(clip))],
     )
+
+
+def _neither(clip: Clip) -> str:
+    if clip.split is None:
+        return "neither its name nor a folder says whether it trains or tests"
+    if clip.split == "train" and clip.label != "normal":
+        return "in the training set, but not normal"
+    return ""
 
 
 def _folders(unit: UnitName, clips: Sequence[Clip], seed: int, per_class: int | None) -> Divided:

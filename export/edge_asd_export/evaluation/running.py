@@ -16,7 +16,7 @@ from edge_asd.errors import EdgeAsdError, InputError
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.models import Net
 from edge_asd_export.boards import Board
-from edge_asd_export.evaluation.datasets import Clip, DataSet, LeftOut, UnitName, by_machine, read_dataset
+from edge_asd_export.evaluation.datasets import Clip, DataSet, LeftOut, UnitName, by_machine, read_dataset, shown
 from edge_asd_export.evaluation.inspection import Heard, listen, screen, too_short
 from edge_asd_export.evaluation.jobs import Job, UnitResult, find_results, job_key, run
 from edge_asd_export.evaluation.protocols import Divided, Protocol, lacks
@@ -121,7 +121,7 @@ def make_plan(request: Request, data: DataSet, heard: Mapping[Channel, Mapping[P
             divided: dict[tuple[UnitName, int], Divided] = {}
             for unit in machine:
                 clips, short = _long_enough(recipe, screened.units[unit], sounds, data.root)
-                found, lacking = _divide(request, unit, clips)
+                found, lacking = _divide(request, unit, clips, data.root)
                 left_out += [*short, *lacking]
                 notes += [f"{unit}: {note}" for each in found.values() for note in each.notes]
                 divided |= {(unit, seed): each for seed, each in found.items()}
@@ -132,16 +132,20 @@ def make_plan(request: Request, data: DataSet, heard: Mapping[Channel, Mapping[P
     return Plan(jobs, _unique(left_out), _unique(notes))
 
 
-def _divide(request: Request, unit: UnitName, clips: Sequence[Clip]) -> tuple[dict[int, Divided], list[LeftOut]]:
+def _divide(
+    request: Request, unit: UnitName, clips: Sequence[Clip], root: Path
+) -> tuple[dict[int, Divided], list[LeftOut]]:
     """Divide a unit by each seed; what is lacking for one of them is lacking for all."""
     found: dict[int, Divided] = {}
+    left_out: list[LeftOut] = []
     for seed in range(request.seeds):
         divided = request.protocol.divide(unit, clips, seed, request.per_class)
+        left_out += [LeftOut(shown(clip.path, root), reason) for clip, reason in divided.unused]
         lacking = lacks(unit, clips, divided, request.protocol.rule)
         if lacking:
-            return {}, [lacking]
+            return {}, [*left_out, lacking]
         found[seed] = divided
-    return found, []
+    return found, left_out
 
 
 def _jobs(

@@ -275,6 +275,18 @@ def test_what_is_broken_is_left_out_and_named(
     assert (result["trained_on"], len(result["scores"])) == (8, 4)
 
 
+def test_what_has_no_place_in_a_published_split_is_named(
+    recipes: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_dcase2020(tmp_path / "data", ids=(0,))
+    write_clip(data / "pump/normal_id_00_00000099.wav", 0, wrong=False)
+    write_clip(data / "pump/train/anomaly_id_00_00000099.wav", 0, wrong=True)
+    assert main(words(data, "dcase2020", recipes[0], tmp_path / "out", "--seeds", "2")) == 1
+    said = capsys.readouterr().out
+    assert said.count("- pump/normal_id_00_00000099.wav: neither its name nor a folder says whether it trains") == 1
+    assert said.count("- pump/train/anomaly_id_00_00000099.wav: in the training set, but not normal") == 1
+
+
 def test_when_nothing_is_left_nothing_is_claimed(
     mimii: Path, recipes: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,7 +59,25 @@ def test_published_splits_are_kept() -> None:
     train, normal, anomalous = clips(5, "normal", "train"), clips(3, "normal", "test"), clips(2, "anomalous", "test")
     for name in ("dcase2020", "folders"):
         divided = PROTOCOLS[name].divide(UNIT, [*train, *normal, *anomalous], 0, None)
-        assert divided == (train, [*normal, *anomalous], [])
+        assert divided == (train, [*normal, *anomalous], [], [])
+
+
+def test_what_a_published_split_has_no_place_for_is_named() -> None:
+    placed = [*clips(2, "normal", "train"), *clips(1, "normal", "test"), *clips(1, "anomalous", "test")]
+    unplaced, wrong = clips(1, "normal"), clips(1, "anomalous", "train")
+    for name in ("dcase2020", "folders"):
+        divided = PROTOCOLS[name].divide(UNIT, [*placed, *unplaced, *wrong], 0, None)
+        assert [*divided.train, *divided.test] == placed
+        assert divided.unused == [
+            (unplaced[0], "neither its name nor a folder says whether it trains or tests"),
+            (wrong[0], "in the training set, but not normal"),
+        ]
+
+
+def test_what_no_label_is_known_of_has_no_place_in_a_drawn_split() -> None:
+    withheld = clips(1, None, "test")
+    divided = PROTOCOLS["folders"].divide(UNIT, [*clips(4, "normal"), *clips(2, "anomalous"), *withheld], 0, 1)
+    assert divided.unused == [(withheld[0], "its label is held back")]
 
 
 @pytest.mark.parametrize(
