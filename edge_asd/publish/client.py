@@ -43,6 +43,9 @@ from edge_asd.publish.topics import Topics, is_id
 
 _log = logging.getLogger(__name__)
 
+RESTARTED = "restarted"
+"""Reason of the end of an anomaly that a power cut or a kill has left without one."""
+
 
 class Statistics(NamedTuple):
     """How the publishing fares."""
@@ -150,6 +153,9 @@ class Publisher:
 
     def __enter__(self) -> Publisher:
         self._outbox.open()
+        for event in self._outbox.unended():
+            # A power cut or a kill ended the listening: whoever was told of the beginning is told of the end.
+            self.event(replace(event, type="end", ts=rfc3339(time.time()), reason=RESTARTED, bands=[], moments=[]))
         self._courier.start()
         return self
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from edge_asd.publish.payloads import Event, Spool
-from edge_asd.publish.spool import Entry, SpoolFile, Stock, is_alarm, is_damage
+from edge_asd.publish.spool import MOST_UNENDED, Entry, SpoolFile, Stock, is_alarm, is_damage
 
 _log = logging.getLogger(__name__)
 
@@ -64,12 +64,16 @@ class Outbox:
         self._fresh: dict[int, Event] = {}
         self._writing: dict[int, Event] = {}
         self._done: set[int] = set()
+        # Whoever was told of a beginning waits for the end, so what has arrived is noted all the same.
+        self._course: dict[str, Event] = {}
+        self._noting: dict[str, Event] = {}
         self._file: SpoolFile | None = None
         self._stock = _EMPTY
         self._fault: str | None = None
         self._told, self._told_at = "", 0.0
         self._damaged = False
         self._epoch = 0
+        self._unended: list[Event] | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
 
@@ -89,6 +93,10 @@ class Outbox:
             self._try(self._usable_file)
             self._thread.start()
 
+    def unended(self) -> list[Event]:
+        """Return the last event of each anomaly that an earlier process has begun and could not end."""
+        return self._unended or []
+
     def close(self) -> None:
         """Write what memory still holds, for at most some seconds, and close the file."""
         if self._thread.is_alive():
@@ -104,6 +112,8 @@ class Outbox:
             self._fresh[self._newest] = event
             if len(self._fresh) > self._capacity:
                 self._drop()
+            if self._has_file:
+                self._note({event.id: event})
             self._news.notify_all()
 
     def after(self, order: int, count: int) -> list[Entry]:
@@ -176,6 +186,11 @@ class Outbox:
                 self._done.add(order)
                 self._count_dropped(1)
 
+    def _note(self, course: dict[str, Event]) -> None:
+        self._course.update(course)
+        while len(self._course) > MOST_UNENDED:
+            del self._course[next(iter(self._course))]
+
     def _drop(self) -> None:
         order = min(self._fresh, key=lambda order: (is_alarm(self._fresh[order]), order))
         del self._fresh[order]
@@ -207,7 +222,7 @@ class Outbox:
             return self._stopping
 
     def _is_urgent(self) -> bool:
-        return bool(self._fresh) or self._damaged or self._stopping
+        return bool(self._fresh or self._course) or self._damaged or self._stopping
 
     def _try(self, work: Callable[[], object]) -> None:
         try:
@@ -223,9 +238,9 @@ class Outbox:
 
     def _tend(self) -> None:
         file = self._usable_file()
-        while batch := self._take():
+        while self._take():
             try:
-                dropped = file.add(batch)
+                dropped = file.add(itertools.starmap(Entry, self._writing.items()), self._noting.values())
                 self._settle(file.stock(), dropped)
             except BaseException:
                 self._put_back()
@@ -253,16 +268,20 @@ class Outbox:
             file.close()
         opened = self._open_file()
         stock = opened.stock()
+        if self._unended is None:
+            self._unended = opened.unended()
         with self._news:
             self._file, self._stock, self._damaged = opened, stock, False
             self._epoch += 1
         return opened
 
-    def _take(self) -> list[Entry]:
+    def _take(self) -> bool:
+        """Take what is to be written next; say whether there is any."""
         with self._news:
             orders = list(itertools.islice(self._fresh, _BATCH))
             self._writing = {order: self._fresh.pop(order) for order in orders}
-            return [Entry(*item) for item in self._writing.items()]
+            self._noting, self._course = self._course, {}
+            return bool(self._writing or self._noting)
 
     def _some_done(self) -> list[int]:
         with self._news:
@@ -273,12 +292,15 @@ class Outbox:
             waiting = {order: event for order, event in self._writing.items() if order not in self._done}
             self._done.difference_update(self._writing)
             self._fresh, self._writing = {**waiting, **self._fresh}, {}
+            newer, self._course = self._course, self._noting
+            self._noting = {}
+            self._note(newer)
             while len(self._fresh) > self._capacity:
                 self._drop()
 
     def _settle(self, stock: Stock, dropped: int = 0, forgotten: Iterable[int] = ()) -> None:
         with self._news:
-            self._stock, self._writing = stock, {}
+            self._stock, self._writing, self._noting = stock, {}, {}
             self._done.difference_update(forgotten)
             if dropped:
                 self._count_dropped(dropped)

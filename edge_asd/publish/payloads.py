@@ -305,7 +305,8 @@ class Event(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-as
     since: Timestamp
     """When the anomaly began."""
     reason: str | None = None
-    """Why it ended: `recovered`, `acknowledged`, or why the machine cannot be heard; null unless `type` is `end`."""
+    """Why it ended: `recovered`, `acknowledged`, `restarted` where a power cut or a kill had ended the listening before
+    the anomaly ended, or why the machine cannot be heard; null unless `type` is `end`."""
     acknowledged: bool = False
     """Whether somebody has taken note of it."""
     bands: list[Band] = msgspec.field(default_factory=list)

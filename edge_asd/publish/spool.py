@@ -40,13 +40,19 @@ CREATE TABLE IF NOT EXISTS events (
     UNIQUE (id, type, seq)
 );
 CREATE INDEX IF NOT EXISTS by_importance ON events (alarm, place, size);
+CREATE TABLE IF NOT EXISTS unended (number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, payload BLOB NOT NULL);
 """
 _ADD = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_BEGUN = "INSERT OR REPLACE INTO unended (id, payload) VALUES (?, ?)"
+_ENDED = "DELETE FROM unended WHERE id = ?"
+_FORGOTTEN = "DELETE FROM unended WHERE number <= (SELECT max(number) FROM unended) - ?"
 _AGED = """
 SELECT place FROM events
 WHERE (boot = :boot AND uptime_s < :uptime_s - :age_s)
    OR (boot <> :boot AND synced AND :synced AND made_s < :now_s - :age_s)
 """
+MOST_UNENDED = 64
+"""Most anomalies in progress that are noted; a source has one at most."""
 _PAGE_BYTES = 4096
 _ROW_BYTES = 200
 """What a row takes beside its payload: its other columns and its share of two indices."""
@@ -181,8 +187,15 @@ class SpoolFile:
         newest = int(self._value("SELECT ifnull(max(place), 0) FROM events"))
         return Stock(count, size, oldest.ts if oldest else None, newest - self._base)
 
-    def add(self, entries: Iterable[Entry]) -> int:
+    def add(self, entries: Iterable[Entry], course: Iterable[Event] = ()) -> int:
         """Add entries, all or none, flushed to the disk; where there is no room, the oldest that is no alarm goes.
+
+        Parameters
+        ----------
+        entries
+            What waits for the broker.
+        course
+            The last event of each anomaly that has begun, gone on or ended, whether it waits or has arrived.
 
         Returns
         -------
@@ -190,8 +203,15 @@ class SpoolFile:
             How many events were dropped to make room.
         """
         with self._transaction():
+            for event in course:
+                self._note(event)
             self._writer.executemany(_ADD, [self._row(entry) for entry in entries])
             return self._make_room()
+
+    def unended(self) -> list[Event]:
+        """Return the last event of each anomaly that has begun and not ended; for the writing thread."""
+        rows = self._writer.execute("SELECT payload FROM unended ORDER BY number").fetchall()
+        return [event for (payload,) in rows if (event := _decoded(payload))]
 
     def remove(self, orders: Iterable[int]) -> None:
         """Remove entries, all or none."""
@@ -235,6 +255,13 @@ class SpoolFile:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             raise
+
+    def _note(self, event: Event) -> None:
+        if event.type == "end":
+            self._writer.execute(_ENDED, (event.id,))
+        else:
+            self._writer.execute(_BEGUN, (event.id, encode(event)))
+            self._writer.execute(_FORGOTTEN, (MOST_UNENDED,))
 
     def _row(self, entry: Entry) -> tuple[object, ...]:
         event = entry.event

@@ -111,10 +111,13 @@ class Device:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(20)
 
-    def close(self) -> None:
+    def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def close(self) -> None:
+        self.kill()
         self._systemd.close()
 
 
@@ -236,6 +239,27 @@ def test_a_reload_that_leads_to_another_broker_is_answered(device: Device, broke
         subprocess.run(["mosquitto_pub", *where, "-m", '{"transaction": 23}'], check=True)
         (answer,) = listener.wait_for(lambda message: message.json()["transaction"] == 23, timeout_s=30)
         assert answer.json()["status"] == "ok"
+
+
+def test_an_anomaly_that_a_kill_has_left_without_an_end_gets_it_at_the_next_start(device: Device, broker: Any) -> None:
+    soundfile.write(device.site / "wrong.wav", np.concatenate([hum(4, 1), hum(60, 2, wrong=True)]), RATE)
+    with broker.listener("edge-asd/bench-1/hum/event") as listener:
+        device.write(HUM.replace("long.wav", "wrong.wav"))
+        device.start()
+        new = listener.wait_for(lambda message: message.json()["type"] == "new")[0].json()
+        # The broker has it, and so has the disk.
+        time.sleep(0.5)
+        device.kill()
+        device.write(HUM)
+        device.start()
+        end = listener.wait_for(lambda message: message.json()["type"] == "end")[0].json()
+        assert (end["id"], end["reason"], end["since"]) == (new["id"], "restarted", new["since"])
+        assert end["ts"] > new["ts"]
+        wait_for(lambda: windows(device, "hum") >= 1)
+        assert device.end() == 0
+        device.start()
+        wait_for(lambda: windows(device, "hum") >= 1)
+        assert [message.json()["type"] for message in listener.messages("event")].count("end") == 1
 
 
 def test_with_once_a_reload_is_not_the_end(device: Device) -> None:

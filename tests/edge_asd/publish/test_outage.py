@@ -123,7 +123,7 @@ def test_what_a_stopped_process_could_not_send_is_sent_by_the_next_as_history(
     def outbox() -> Outbox:
         return Outbox(lambda: SpoolFile(tmp_path / "spool", 8 << 20, 3600.0))
 
-    made = [make_event() for _ in range(100)]
+    made = [make_event(type="end") for _ in range(100)]
     with make_publisher(1, outbox=outbox(), stop_s=0.1) as publisher:
         for event in made:
             publisher.event(event)

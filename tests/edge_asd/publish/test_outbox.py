@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,6 +116,39 @@ def test_what_waits_is_still_there_for_the_next_process(
     assert second.summary().depth == 200
 
 
+def test_the_next_process_knows_which_anomalies_have_no_end(
+    open_outbox: Callable[..., Outbox], make_event: MakeEvent
+) -> None:
+    first = open_outbox()
+    assert first.unended() == []
+    begun = [make_event(type="new") for _ in range(3)]
+    grown = make_event(type="update", id=begun[0].id)
+    for event in (*begun, grown, make_event(type="end", id=begun[1].id)):
+        first.put(event)
+    # That they have arrived makes no difference.
+    for order in range(1, 6):
+        first.acknowledge(order)
+    assert first.unended() == []
+    first.close()
+    second = open_outbox()
+    assert second.unended() == [grown, begun[2]]
+    for event in second.unended():
+        second.put(make_event(type="end", id=event.id))
+    second.close()
+    assert open_outbox().unended() == []
+
+
+def test_so_many_unended_anomalies_as_there_are_sources_are_noted(
+    open_outbox: Callable[..., Outbox], make_event: MakeEvent
+) -> None:
+    first = open_outbox()
+    begun = [make_event(type="new") for _ in range(200)]
+    for event in begun:
+        first.put(event)
+    first.close()
+    assert open_outbox().unended() == begun[-64:]
+
+
 def test_events_are_read_page_by_page_over_what_has_arrived(
     open_outbox: Callable[..., Outbox], make_event: MakeEvent
 ) -> None:
@@ -145,11 +179,11 @@ class FullDisk:
         disk = self
 
         class File(SpoolFile):
-            def add(self, entries: object) -> int:
+            def add(self, *what: Any) -> int:
                 disk.tries += 1
                 if disk.is_full:
                     raise sqlite3.OperationalError("database or disk is full")
-                return super().add(entries)  # type: ignore[arg-type]
+                return super().add(*what)
 
         return File(self.path, MEBIBYTE, 3600.0)
 
@@ -339,9 +373,9 @@ def test_whoever_puts_never_waits_for_the_disk(path: Path, make_event: MakeEvent
     hold = threading.Event()
 
     class Stuck(SpoolFile):
-        def add(self, entries: object) -> int:
+        def add(self, *what: Any) -> int:
             hold.wait()
-            return super().add(entries)  # type: ignore[arg-type]
+            return super().add(*what)
 
     outbox = Outbox(lambda: Stuck(path, MEBIBYTE, 3600.0))
     outbox.open()
