@@ -183,3 +183,6 @@ def _relieve(listeners: list[Listener]) -> None:
     deadline = time.monotonic() + _JOIN_S
     for listener in listeners:
         listener.join(max(0.0, deadline - time.monotonic()))
+    for listener in listeners:
+        # A command may have ended the anomaly of one who listens no more.
+        listener.judgement.settle()

@@ -17,7 +17,7 @@ from edge_asd.alarms import threshold_of
 from edge_asd.bundle import Bundle
 from edge_asd.decision import NAN_SCORE, Change, Decider, Moment, Outcome
 from edge_asd.errors import InputError
-from edge_asd.evidence import Recorder
+from edge_asd.evidence import Recorder, Saving, Teller
 from edge_asd.explanation import Explanation
 from edge_asd.firmware import Source
 from edge_asd.publish import BundleReference, Clip, Event, State
@@ -79,6 +79,7 @@ class Judgement:
         calibration = bundle.manifest.calibration
         self.name = source.name
         self._source, self._audience, self._recorder = source, audience, recorder
+        self._teller = Teller(audience.event)
         self._window_s = bundle.recipe.horizon.seconds
         self._hop_s = bundle.recipe.horizon.hop_seconds
         self.reference = BundleReference(id=Path(bundle.where).stem, sha256=bundle.sha256)
@@ -143,6 +144,10 @@ class Judgement:
                 self._threshold = other.threshold
 
     # What any thread may call.
+
+    def settle(self) -> None:
+        """Wait until every event is told; the end of an anomaly may wait for its clip, for some seconds."""
+        self._teller.settle()
 
     @property
     def microphone(self) -> Microphone:
@@ -244,7 +249,7 @@ class Judgement:
     def _tell(self, outcome: Outcome, reason: str | None) -> None:
         """Tell what came of it; the reason counts where the verdict is `unknown`."""
         for change in outcome.changes:
-            self._audience.event(self._event(change))
+            self._teller.event(self._event(change), self._finish(change))
         self._state = State(
             ts=rfc3339(time.time()),
             source=self._source.name,
@@ -267,16 +272,22 @@ class Judgement:
         if anomaly is None or self._recorder is None or self._shown == anomaly.id:
             return
         if self._recorder.clip(anomaly.id) is not None:
-            self._audience.event(self._event(Change("update", now, anomaly)))
+            self._teller.event(self._event(Change("update", now, anomaly)))
+
+    def _finish(self, change: Change) -> Saving | None:
+        """End the clip of an anomaly that has ended; its event waits for that on its way."""
+        if self._recorder is None or change.type != "end":
+            return None
+        return self._recorder.finish(change.anomaly.id)
 
     def _clip(self, change: Change) -> Clip | None:
-        if self._recorder is None:
+        if self._recorder is None or change.type == "end":
             return None
         name = change.anomaly.id
         if change.type == "new":
             self._recorder.begin(name)
             return None
-        clip = self._recorder.finish(name) if change.type == "end" else self._recorder.clip(name)
+        clip = self._recorder.clip(name)
         if clip is not None:
             self._shown = name
         return clip

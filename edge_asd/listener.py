@@ -109,6 +109,8 @@ class Listener(threading.Thread):
             self.failure = error
             _log.error("%s: %s", self._source.name, error, exc_info=not isinstance(error, EdgeAsdError))
             self._leave("gone", f"listening failed: {error}")
+        # Whoever joins this thread may go on to take the audience away.
+        self.judgement.settle()
 
     @property
     def has_ended(self) -> bool:

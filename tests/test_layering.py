@@ -82,7 +82,7 @@ LAYERS = {
     "control": "crew judgement publish",
     "recalibration": "alarms bundle errors firmware judgement",
     "monitor": (
-        "changes control crew errors firmware listener logs notify plan publish recalibration report roster vitals web"
+        "changes control crew errors firmware logs notify plan publish recalibration report roster vitals web"
     ),
     # The command line, which imports each command only when it is called.
     "commands.check_broker": "configuration errors publish",

@@ -14,8 +14,6 @@ from edge_asd.firmware import Evidence
 from edge_asd.publish import Clip
 from edge_asd.ulid import new_ulid
 
-FINISH_S = 2.0
-"""Seconds that the end of an anomaly may wait for its clip."""
 _SNAPSHOT_S = 10.0
 
 
@@ -82,13 +80,13 @@ class Recorder:
             saving = self._saving
         return saving[1].result() if saving and saving[0] == anomaly else None
 
-    def finish(self, anomaly: str, timeout_s: float = FINISH_S) -> Clip | None:
-        """End the clip of an anomaly, and return it if it was written within so many seconds."""
+    def finish(self, anomaly: str) -> Saving | None:
+        """End the clip of an anomaly, and return it on its way to the disk; None where it has no sound."""
         with self._lock:
             if self._open is not None and self._open.name == anomaly:
                 self._save(self._open)
             saving = self._saving
-        return saving[1].result(timeout_s) if saving and saving[0] == anomaly else None
+        return saving[1] if saving and saving[0] == anomaly else None
 
     def snapshot(self, timeout_s: float = _SNAPSHOT_S) -> Clip | None:
         """Have the latest sound kept, and return its clip; None where there is no sound, or it cannot be written."""

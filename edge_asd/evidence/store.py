@@ -57,6 +57,11 @@ class Saving:
         self._clip = clip
         self._done.set()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it is written, or lost."""
+        return self._done.is_set()
+
     def result(self, timeout_s: float = 0.0) -> Clip | None:
         """Return the clip if it was written within so many seconds."""
         self._done.wait(timeout_s)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge_asd import files
 from edge_asd import listener as listener_module
 from edge_asd.bundle import Bundle
 from edge_asd.capture import Block, Files, Microphone
 from edge_asd.errors import CaptureError, InputError
-from edge_asd.evidence import ClipStore, Recorder
+from edge_asd.evidence import ClipStore, Recorder, store
+from edge_asd.evidence.teller import FINISH_S
 from edge_asd.firmware import Decision, Evidence, QuietHours, Schedule, Source
 from edge_asd.judgement import Judgement
 from edge_asd.listener import Listener
@@ -269,17 +273,83 @@ def test_an_anomaly_has_a_clip_that_its_events_refer_to(bundle: Bundle, tmp_path
     assert set(clips) == {last.clip}
 
 
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A disk that hangs until this is set."""
+    goes_on = threading.Event()
+    write = files.write_atomically
+
+    def hang(path: Path, content: bytes) -> None:
+        goes_on.wait(30)
+        write(path, content)
+
+    monkeypatch.setattr(store, "write_atomically", hang)
+    yield goes_on
+    goes_on.set()
+
+
+def judging(bundle: Bundle, folder: Path) -> tuple[Judgement, Told]:
+    """A judgement that has just told of an anomaly; one low score ends it."""
+    told, settings = Told(), Evidence(path=str(folder / "clips"), keep_free_bytes=0)
+    recorder = Recorder("hum", RATE, settings, ClipStore(settings))
+    source = Source(name="hum", bundle="hum.easd", source="mic", decision=Decision(exit=1))
+    judgement = Judgement(source, bundle, told, recorder)
+    judgement.report("ok", "heard", 0.0)
+    recorder.hear(hum(1, 1))
+    judgement.decide(100.0, 1.0)
+    return judgement, told
+
+
+def kinds(told: Told) -> list[tuple[str, bool]]:
+    return [(event.type, event.clip is not None) for event in told.events]
+
+
+def test_a_disk_that_hangs_holds_up_neither_scores_nor_commands(
+    bundle: Bundle, tmp_path: Path, hanging: threading.Event
+) -> None:
+    judgement, told = judging(bundle, tmp_path)
+    began = time.monotonic()
+    judgement.decide(-100.0, 2.0)
+    judgement.set_threshold(7.0)
+    judgement.decide(100.0, 3.0)
+    assert time.monotonic() - began < FINISH_S / 2
+    assert told.states[-1].verdict == "anomaly"
+    hanging.set()
+    judgement.settle()
+    assert kinds(told) == [("new", False), ("end", True), ("new", False)]
+    assert told.events[1].ts <= told.events[2].ts
+
+
+def test_a_disk_that_hangs_costs_the_clip_and_no_end(bundle: Bundle, tmp_path: Path, hanging: threading.Event) -> None:
+    judgement, told = judging(bundle, tmp_path)
+    judgement.decide(-100.0, 2.0)
+    judgement.settle()
+    assert kinds(told) == [("new", False), ("end", False)]
+
+
+def test_who_has_ceased_to_listen_has_told_everything(bundle: Bundle, tmp_path: Path, hanging: threading.Event) -> None:
+    soundfile.write(tmp_path / "a.wav", np.concatenate([hum(10, 1), hum(10, 2, wrong=True)]), RATE)
+    told, settings = Told(), Evidence(path=str(tmp_path / "clips"), after_s=30, keep_free_bytes=0)
+    recorder = Recorder("hum", RATE, settings, ClipStore(settings))
+    source = Source(name="hum", bundle="hum.easd", source="file:a.wav")
+    listener = Listener(source, Files(tmp_path / "a.wav", real_time=False), bundle, told, recorder=recorder)
+    listener.start()
+    listener.join(30)
+    assert not listener.is_alive()
+    assert (told.events[-1].type, told.events[-1].reason) == ("end", "the recording has ended")
+
+
 def test_a_full_disk_costs_the_clip_and_no_alarm(bundle: Bundle, tmp_path: Path) -> None:
     sound = np.concatenate([hum(10, 1), hum(10, 2, wrong=True), hum(20, 3)])
     soundfile.write(tmp_path / "a.wav", sound, RATE)
     told, settings = Told(), Evidence(path=str(tmp_path / "clips"), keep_free_bytes=1 << 60)
-    store = ClipStore(settings)
-    recorder = Recorder("hum", RATE, settings, store)
+    clips = ClipStore(settings)
+    recorder = Recorder("hum", RATE, settings, clips)
     source = Source(name="hum", bundle="hum.easd", source="file:a.wav")
     Listener(source, Files(tmp_path / "a.wav", real_time=False), bundle, told, recorder=recorder).run()
     assert [event.type for event in told.events if event.type != "update"] == ["new", "end"]
     assert {event.clip for event in told.events} == {None}
-    assert store.health().lost == 1
+    assert clips.health().lost == 1
 
 
 def test_the_health_tells_what_the_signal_is_like_and_what_disturbed_it(bundle: Bundle, tmp_path: Path) -> None:

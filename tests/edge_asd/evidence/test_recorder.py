@@ -29,6 +29,12 @@ def content(clip: Clip | None) -> np.ndarray:
     return np.asarray(soundfile.read(clip.path, dtype="int16")[0])
 
 
+def finished(recorder: Recorder, name: str) -> Clip | None:
+    saving = recorder.finish(name)
+    assert saving is not None
+    return saving.result(30)
+
+
 @pytest.fixture
 def make(settings: Callable[..., Evidence], store: ClipStore) -> Callable[..., Recorder]:
     return lambda **changed: Recorder("pump-3", RATE, settings(**{"before_s": 2, "after_s": 1, **changed}), store)
@@ -45,7 +51,7 @@ def test_a_clip_holds_what_came_before_and_after(make: Callable[..., Recorder], 
     hear(recorder, played[: 5 * RATE], block)
     recorder.begin(name)
     hear(recorder, played[5 * RATE :], block)
-    heard = content(recorder.finish(name, 30))
+    heard = content(finished(recorder, name))
     before = next(
         n for n in range(2 * RATE, 5 * RATE + 1) if np.array_equal(as_kept(played[5 * RATE - n :][:50]), heard[:50])
     )
@@ -60,7 +66,7 @@ def test_an_anomaly_that_ends_at_once_has_a_clip_that_ends_with_it(make: Callabl
     hear(recorder, played, 800)
     recorder.begin(name)
     assert recorder.clip(name) is None
-    np.testing.assert_array_equal(content(recorder.finish(name, 30)), as_kept(played[-2 * RATE :]))
+    np.testing.assert_array_equal(content(finished(recorder, name)), as_kept(played[-2 * RATE :]))
     assert recorder.clip(name) is not None
     assert recorder.clip(new_ulid()) is None
 
@@ -69,14 +75,14 @@ def test_a_clip_is_there_while_its_anomaly_goes_on(make: Callable[..., Recorder]
     recorder, name = make(), new_ulid()
     recorder.begin(name)
     hear(recorder, sound(2), 800)
-    assert recorder.finish(name, 30) == recorder.clip(name)
+    assert finished(recorder, name) == recorder.clip(name)
     assert store.health().written == 1
 
 
 def test_without_sound_there_is_no_clip(make: Callable[..., Recorder]) -> None:
     recorder, name = make(), new_ulid()
     recorder.begin(name)
-    assert recorder.finish(name, 0) is None
+    assert recorder.finish(name) is None
     assert recorder.snapshot(0) is None
 
 
