@@ -239,11 +239,11 @@ class Listener(threading.Thread):
 
     def _miss(self, gap: Gap) -> None:
         self._decide(self._heard)
-        if isinstance(self._address, MicrophoneAddress):
+        if gap.overflow:
             self._disturbances["overflow"] += 1
         _log.info("%s: %s", self._source.name, gap.reason)
         self._count(gap.lost or 0)
-        self._dropped += gap.lost or 0
+        self._dropped += gap.frames
         self._pipeline.gap(gap.lost)
 
     def _count(self, samples: int) -> None:

@@ -49,7 +49,7 @@ def _of_sources(health: Health) -> Iterator[Metric]:
         [({"source": name}, source.windows_scored) for name, source in sources],
     )  # fmt: skip
     yield Metric(
-        "edge_asd_frames_dropped_total", "counter", "Audio frames lost.",
+        "edge_asd_frames_dropped_total", "counter", "Audio frames lost, at the source's own rate.",
         [({"source": name}, source.frames_dropped) for name, source in sources],
     )  # fmt: skip
     yield Metric(

@@ -34,6 +34,10 @@ class Gap(NamedTuple):
     """Why, in words."""
     path: Path | None = None
     """The recording that begins here, where that is all."""
+    frames: int = 0
+    """Audio frames that are missing, at the source's own rate, as far as they could be counted."""
+    overflow: bool = False
+    """Whether an overflow begins here: this machine was too busy to take what its source gave."""
 
 
 Item = Block | Gap

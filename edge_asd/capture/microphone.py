@@ -49,7 +49,9 @@ class MicrophoneCapture:
         self._position = arrival.position + len(arrival.samples)
         items: list[Item] = []
         if lost:
-            items += self._track.gap(lost, f"{lost} samples found no room: this machine is too slow")
+            reason = f"{lost} samples found no room: this machine is too slow"
+            items += self._track.gap(lost, reason, overflow=True)
         if arrival.overflowed:
-            items += self._track.gap(None, "PortAudio lost samples: this machine is too busy")
+            # What was lost twice before the same sound was lost in one overflow.
+            items += self._track.gap(None, "PortAudio lost samples: this machine is too busy", overflow=not lost)
         return items

@@ -47,17 +47,17 @@ class Track:
         self._position += len(samples)
         return [*self._blocks(self._resampler.process(samples))]
 
-    def gap(self, lost: int | None, reason: str) -> list[Item]:
+    def gap(self, lost: int | None, reason: str, *, overflow: bool = False) -> list[Item]:
         """Declare that `lost` samples of the native rate are missing here, or that nobody knows how many."""
         before = self.end()
         if lost is None:
             self._origin, self._position = self.next, 0
-            return [*before, Gap(None, reason)]
+            return [*before, Gap(None, reason, overflow=overflow)]
         self._position += lost
         start = self._origin + output_length(self._position, self._native_rate, self._sample_rate)
         missing = max(0, start - self.next)
         self.next += missing
-        return [*before, Gap(missing, reason)]
+        return [*before, Gap(missing, reason, frames=lost, overflow=overflow)]
 
     def end(self) -> list[Item]:
         """Return what the resampler still holds."""

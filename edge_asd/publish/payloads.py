@@ -110,7 +110,7 @@ class Disturbances(Record, frozen=True, kw_only=True):
     """How often something has disturbed the hearing since the listening began."""
 
     overflow: Count = 0
-    """Sound was lost on its way: the device was too busy."""
+    """Sound was lost on its way from the microphone: the device was too busy."""
     gone: Count = 0
     """The microphone was not there, or went."""
     stalled: Count = 0
@@ -129,7 +129,8 @@ class SourceHealth(Record, frozen=True, kw_only=True):
     microphone: Microphone
     """State of its microphone."""
     frames_dropped: Count
-    """Audio frames (one sample of every channel) lost since the listening began."""
+    """Audio frames (one sample of every channel) lost since the listening began, at the source's own sampling rate, as
+    far as they could be counted: of what PortAudio loses nobody knows how many."""
     windows_scored: Count
     """Decision horizons scored since the listening began."""
     level_dbfs: float | None = None

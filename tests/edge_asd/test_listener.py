@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+<<<<<<< HEAD
 import threading
 import time
+=======
+>>>>>>> a484614 (Lost frames are counted at the source's own rate, and as an overflow only what this machine was too busy for, once)
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
+<<<<<<< HEAD
 from edge_asd import files
 from edge_asd import listener as listener_module
 from edge_asd.bundle import Bundle
@@ -21,6 +25,14 @@ from edge_asd.capture import Block, Files, Microphone
 from edge_asd.errors import CaptureError, InputError
 from edge_asd.evidence import ClipStore, Recorder, store
 from edge_asd.evidence.teller import FINISH_S
+=======
+from edge_asd import listener as listener_module
+from edge_asd.bundle import Bundle
+from edge_asd.capture import Files, Gap, Item, Microphone
+from edge_asd.capture.track import Track
+from edge_asd.errors import InputError
+from edge_asd.evidence import ClipStore, Recorder
+>>>>>>> a484614 (Lost frames are counted at the source's own rate, and as an overflow only what this machine was too busy for, once)
 from edge_asd.firmware import Decision, Evidence, QuietHours, Schedule, Source
 from edge_asd.judgement import Judgement
 from edge_asd.listener import Listener
@@ -363,3 +375,22 @@ def test_the_health_tells_what_the_signal_is_like_and_what_disturbed_it(bundle: 
     disturbances = health.disturbances
     assert (disturbances.dropout, disturbances.silent, disturbances.clipped) == (2, 1, 1)
     assert (disturbances.overflow, disturbances.gone, disturbances.stalled) == (0, 0, 0)
+
+
+def test_only_what_this_machine_was_too_busy_for_is_an_overflow(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    track = Track(48_000, RATE)
+    broken = np.full(4800, np.nan, np.float32)
+
+    @contextlib.contextmanager
+    def open_capture(_address: Microphone, **_options: Any) -> Iterator[list[Item]]:
+        yield [*track.process(broken), *track.gap(48_000, "no room", overflow=True), Gap(None, "nobody knows why")]
+        listener.stop()
+
+    monkeypatch.setattr(listener_module, "open_capture", open_capture)
+    listener = Listener(Source(name="hum", bundle="hum.easd", source="mic"), Microphone(), bundle, Told())
+    listener.run()
+    health = listener.health()
+    assert health.frames_dropped == 4800 + 48_000
+    assert health.disturbances.overflow == 1

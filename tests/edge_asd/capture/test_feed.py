@@ -90,10 +90,24 @@ def test_lost_sound_is_a_gap_of_just_that_length() -> None:
     source, _ = capture("opened(); play(0); play(3); play(4, b'L')")
     assert [item if isinstance(item, Gap) else item.start for item in items_of(source)] == [
         0,
-        Gap(2 * FRAMES, f"{2 * FRAMES} samples found no room: this machine is too slow"),
+        Gap(
+            2 * FRAMES,
+            f"{2 * FRAMES} samples found no room: this machine is too slow",
+            frames=2 * FRAMES,
+            overflow=True,
+        ),
         3 * FRAMES,
-        Gap(None, "PortAudio lost samples: this machine is too busy"),
+        Gap(None, "PortAudio lost samples: this machine is too busy", overflow=True),
         4 * FRAMES,
+    ]
+
+
+def test_what_is_lost_is_counted_in_frames_of_the_microphone_and_one_overflow_once() -> None:
+    source, _ = capture("opened(); play(0); play(3, b'L')", rate=16_000)
+    gaps = [item for item in items_of(source) if isinstance(item, Gap)]
+    assert [(gap.lost, gap.frames, gap.overflow) for gap in gaps] == [
+        (2 * FRAMES // 3, 2 * FRAMES, True),
+        (None, 0, False),
     ]
 
 

@@ -90,7 +90,7 @@ def test_floats_that_are_no_numbers_become_a_gap() -> None:
     floats[2000] = np.nan
     items = capture(floats.tobytes(), Stdin(format="f32le"))
     assert [type(item) for item in items] == [Block, Gap, Block]
-    assert items[1] == Gap(1600, "samples that are no numbers")
+    assert items[1] == Gap(1600, "samples that are no numbers", frames=1600)
     assert isinstance(items[2], Block)
     assert items[2].start == 3200
 

@@ -83,7 +83,7 @@ def test_samples_that_are_no_numbers_become_a_gap(bad: float) -> None:
     track = Track(16_000, 16_000)
     samples = noise(160)
     samples[7] = bad
-    assert track.process(samples) == [Gap(160, "samples that are no numbers")]
+    assert track.process(samples) == [Gap(160, "samples that are no numbers", frames=160)]
     (block,) = track.process(noise(160))
     assert isinstance(block, Block)
     assert block.start == 160
