@@ -29,47 +29,36 @@ class ParetoTail(NamedTuple):
     shape: float
     """ξ: above 0 the tail is heavy, below it ends."""
 
-    def log_probability(self, excess: float) -> float:
-        """Return ln P(excess > y), for y ≥ 0; −inf beyond the end of a tail that ends."""
-        ratio = excess / self.scale
-        if abs(self.shape) < _EXPONENTIAL:
-            return -ratio
-        inside = self.shape * ratio
-        return -math.log1p(inside) / self.shape if inside > -1.0 else -math.inf
-
     def excess_at(self, log_probability: float) -> float:
-        """Return the excess that is reached with this probability: the inverse of `log_probability`."""
+        """Return the excess that is reached with this probability, its natural logarithm given, at most 0."""
         if abs(self.shape) < _EXPONENTIAL:
             return -log_probability * self.scale
         return self.scale * math.expm1(-self.shape * log_probability) / self.shape
 
 
-def fit_pareto(excesses: NDArray[np.float64], *, least_scale: float = 0.0, lowest_shape: float = 0.0) -> ParetoTail:
+def fit_pareto(excesses: NDArray[np.float64]) -> ParetoTail:
     """Fit it to independent excesses.
 
     The estimate of Zhang & Stephens (Technometrics 2009): the posterior mean of the likelihood's profile, which unlike
-    its maximum always exists. Its shape is drawn towards 0, the exponential tail, as if ten more excesses had that one.
+    its maximum always exists. Its shape is drawn towards 0, the exponential tail, as if ten more excesses had that one,
+    and is never below it: that a tail ends is not believed.
 
     Parameters
     ----------
     excesses
         Shape (n,), n ≥ 1, ≥ 0, in any order.
-    least_scale
-        Least mean excess that is believed, in their unit.
-    lowest_shape
-        Least shape that is believed. Above −½ estimates are regular; 0 never lets the tail end.
 
     Returns
     -------
     ParetoTail
         With the shape found, and the scale that gives the excesses' own mean.
     """
-    mean = max(float(np.mean(excesses)), least_scale, np.finfo(np.float64).tiny)
+    mean = max(float(np.mean(excesses)), np.finfo(np.float64).tiny)
     if len(excesses) < _FEW or float(np.ptp(excesses)) == 0.0:
         return ParetoTail(mean, 0.0)
     shape = _profile_shape(np.sort(excesses))
     shape *= len(excesses) / (len(excesses) + _PRIOR_SCORES)
-    shape = min(max(shape, lowest_shape), 0.9)
+    shape = min(max(shape, 0.0), 0.9)
     # E[excess] = σ / (1 − ξ).
     return ParetoTail(mean * (1.0 - shape), shape)
 

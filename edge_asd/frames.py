@@ -95,15 +95,12 @@ class Framer:
             raise RuntimeError("the frames of the block before were not all taken")
         return self._frames(block)
 
-    def gap(self, lost: int | None = None) -> None:
+    def gap(self) -> None:
         """Note that rows were lost here: no frame reaches across, and the next one starts after the gap.
 
-        Parameters
-        ----------
-        lost
-            How many rows were lost, by which :attr:`index` goes on; None where nobody knows, which counts as none.
+        :attr:`index` goes on as if nothing were lost.
         """
-        start = self._origin + self._written + (lost or 0)
+        start = self._origin + self._written
         self.reset()
         self._origin = start
 

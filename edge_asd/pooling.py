@@ -49,11 +49,6 @@ def pool(rows: NDArray[np.floating], settings: PoolingSettings) -> NDArray[np.fl
     return np.concatenate([_statistic(values, statistic) for statistic in settings])[None, :]
 
 
-def pooled_features(n_features: int, settings: PoolingSettings) -> int:
-    """Return how many features a pooled row has, of rows with `n_features`."""
-    return n_features if settings == "none" else n_features * len(settings)
-
-
 def aggregate(scores: NDArray[np.float64], settings: AggregationSettings) -> float:
     """Make one score of the scores of a horizon's rows, shape (n,), n ≥ 1.
 

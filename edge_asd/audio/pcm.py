@@ -70,7 +70,3 @@ class PcmDecoder:
         whole = len(data) - len(data) % self.frame_bytes
         self._rest = data[whole:]
         return self._decode(data[:whole]).reshape(-1, self.channels)
-
-    def reset(self) -> None:
-        """Forget an incomplete sample."""
-        self._rest = b""

@@ -25,7 +25,7 @@ def output_length(length: int, native_rate: int, target_rate: int) -> int:
 class Resampler:
     """Changes the sampling rate of a mono stream.
 
-    Sample k of all output since the start, a `flush` or a `reset` is the input at the time k / target_rate. The
+    Sample k of all output since the start or a `flush` is the input at the time k / target_rate. The
     filter's delay shows in that output comes later, by some 40 ms at 16 kHz, and never as a shift. With equal rates a
     block is passed on as it came, without a copy.
 
@@ -53,11 +53,6 @@ class Resampler:
         tail = np.asarray(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
         self._stream.clear()
         return tail
-
-    def reset(self) -> None:
-        """Forget the signal so far."""
-        if self._stream is not None:
-            self._stream.clear()
 
 
 def _open_stream(native_rate: int, target_rate: int) -> Any:

@@ -72,7 +72,7 @@ class FilesCapture:
         blocks = read_blocks(path, channel=self._channel, sample_rate=rate, frames=round(_BLOCK_S * rate))
         first = next(blocks)
         if self._heard:
-            yield Gap(None, f"next recording: {path.name}", path)
+            yield Gap(None, f"next recording: {path.name}")
         track = Track(rate, self._sample_rate, start=self._heard)
         for samples in itertools.chain([first], blocks):
             yield from self._paced(track.process(samples))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -32,8 +31,6 @@ class Gap(NamedTuple):
     """Samples that are missing, at the rate that was asked for; None where nobody knows."""
     reason: str
     """Why, in words."""
-    path: Path | None = None
-    """The recording that begins here, where that is all."""
     frames: int = 0
     """Audio frames that are missing, at the source's own rate, as far as they could be counted."""
     overflow: bool = False

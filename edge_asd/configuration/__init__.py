@@ -4,12 +4,11 @@ A configuration is read in four steps, each a module: `yaml_text` (text → plai
 command line), `faults` (what does not fit, and where), `loading` (all of it, ending in a typed record).
 """
 
-from edge_asd.configuration.loading import apply_overrides, load, parse, read_mapping, resolve_path
+from edge_asd.configuration.loading import load, parse, read_mapping, resolve_path
 from edge_asd.configuration.secrets import read_secret, redacted
 from edge_asd.configuration.words import did_you_mean
 
 __all__ = [
-    "apply_overrides",
     "did_you_mean",
     "load",
     "parse",

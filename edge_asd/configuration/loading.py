@@ -56,27 +56,6 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return parse_mapping(read_text(path), str(path))
 
 
-def apply_overrides(data: Mapping[str, Any], options: Iterable[str], type_: Any = Any) -> dict[str, Any]:
-    """Return a copy of plain data with `KEY=VALUE` options such as `detector.components=8` put in.
-
-    Parameters
-    ----------
-    data
-        What a document holds.
-    options
-        Keys are joined by dots; list entries are counted from 0 (`sources[0].channel` or `sources.0.channel`). A value
-        in brackets, braces or quotes is YAML, else one plain scalar.
-    type_
-        The settings record that `data` is meant to be; where a setting takes text, `123` then stays text.
-
-    Raises
-    ------
-    InputError
-        When an option is not of that form, or its key leads nowhere.
-    """
-    return dict(apply(dict(data), from_options(options), type_).data)
-
-
 def resolve_path(text: str, configuration: Path) -> Path:
     """Return a path written in a configuration file, which is relative to that file's folder."""
     return configuration.absolute().parent / Path(text).expanduser()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from edge_asd.pooling import aggregate, pool, pooled_features
+from edge_asd.pooling import aggregate, pool
 from edge_asd.recipe.detectors import (
     AggregationSettings,
     Gem,
@@ -90,8 +90,6 @@ def test_log_spread_as_defined(rows: Rows, offset: float) -> None:
 def test_statistics_stand_one_after_another() -> None:
     rows = np.array([[1.0, 10.0], [3.0, 30.0]])
     np.testing.assert_array_equal(pool(rows, ["mean", "max"]), [[2.0, 20.0, 3.0, 30.0]])
-    assert pooled_features(2, ["mean", "max"]) == 4
-    assert pooled_features(2, "none") == 2
 
 
 def test_none_keeps_the_rows_as_float64() -> None:

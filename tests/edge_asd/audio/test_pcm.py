@@ -46,10 +46,3 @@ def test_bytes_may_be_cut_anywhere(form: SampleFormat, channels: int, data: byte
     got = [pieces.process(data[begin:end]) for begin, end in itertools.pairwise(places) if begin <= end]
     np.testing.assert_array_equal(np.concatenate(got), expected)
     assert pieces.pending == whole.pending == len(data) % whole.frame_bytes
-
-
-def test_reset_forgets_an_incomplete_sample() -> None:
-    decoder = PcmDecoder("s16le", 1)
-    decoder.process(b"\x01")
-    decoder.reset()
-    assert decoder.process(b"\x00\x40").tolist() == [[0.5]]

@@ -65,7 +65,7 @@ def test_the_recordings_of_a_folder_are_heard_one_after_another_with_a_gap_betwe
     ]
     items = heard(tmp_path)
     check_numbering(items)
-    assert gaps_of(items) == [Gap(None, f"next recording: {path.name}", path) for path in paths[1:]]
+    assert gaps_of(items) == [Gap(None, f"next recording: {path.name}") for path in paths[1:]]
     expected = [read_recording(path, sample_rate=RATE).samples for path in paths]
     np.testing.assert_array_equal(samples_of(items), np.concatenate(expected))
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asd.configuration import apply_overrides, load, parse
+from edge_asd.configuration import load, parse
+from edge_asd.configuration.overrides import apply, from_options
 from edge_asd.configuration.yaml_text import parse_mapping
 from edge_asd.errors import InputError
 from edge_asd.firmware import Firmware
@@ -34,6 +35,10 @@ def firmware_with(environ: dict[str, str], tmp_path: Path, *options: str) -> Fir
     path = tmp_path / "firmware.yaml"
     path.write_text(FIRMWARE)
     return load(path, Firmware, environ=environ, overrides=options)
+
+
+def overridden(data: dict[str, Any], options: list[str]) -> Any:
+    return apply(data, from_options(options)).data
 
 
 def test_the_environment_overrides_the_file_and_options_override_both(tmp_path: Path) -> None:
@@ -117,7 +122,7 @@ def test_options_reach_into_mappings_and_lists_and_leave_the_document_alone() ->
     }
     before = json.dumps(document)
     options = ["detector.components=8", "sources.1.channel=mix", "empty.new=[1, 2]", "detector.reg=1e-3", "name='12'"]
-    changed = apply_overrides(document, options)
+    changed = overridden(document, options)
     assert changed["detector"] == {"components": 8, "kind": "gmm", "reg": 0.001}
     assert changed["sources"] == [{"channel": 0}, {"channel": "mix"}]
     assert (changed["empty"], changed["name"]) == ({"new": [1, 2]}, "12")
@@ -126,13 +131,13 @@ def test_options_reach_into_mappings_and_lists_and_leave_the_document_alone() ->
 
 def test_an_override_changes_one_of_two_places_that_share_a_mapping() -> None:
     document = parse_mapping("a: &a {x: 1}\nb: *a", "x")
-    assert apply_overrides(document, ["a.x=2"]) == {"a": {"x": 2}, "b": {"x": 1}}
+    assert overridden(document, ["a.x=2"]) == {"a": {"x": 2}, "b": {"x": 1}}
 
 
 @pytest.mark.parametrize("option", ["threads", "=3", "mqtt..port=3", ".=3", ""])
 def test_an_option_that_is_no_assignment(option: str) -> None:
     with pytest.raises(InputError, match=r"override: expected KEY=VALUE, such as detector.components=8, found "):
-        apply_overrides({}, [option])
+        overridden({}, [option])
 
 
 def test_an_option_with_a_fault_is_named() -> None:
@@ -142,7 +147,7 @@ def test_an_option_with_a_fault_is_named() -> None:
 
 @given(plain_values, st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=4))
 def test_an_override_is_found_again_where_it_was_put(value: Any, keys: list[str]) -> None:
-    data: Any = apply_overrides({"a": {"b": {"c": 1}}, "b": None}, [".".join(["q", *keys]) + f"={json.dumps(value)}"])
+    data: Any = overridden({"a": {"b": {"c": 1}}, "b": None}, [".".join(["q", *keys]) + f"={json.dumps(value)}"])
     for key in ["q", *keys]:
         data = data[key]
     assert data == value
