@@ -81,9 +81,7 @@ LAYERS = {
     "report": "configuration crew interpreter plan publish version vitals",
     "control": "crew judgement publish",
     "recalibration": "alarms bundle errors firmware judgement",
-    "monitor": (
-        "changes control crew errors firmware logs notify plan publish recalibration report roster vitals web"
-    ),
+    "monitor": ("changes control crew errors firmware logs notify plan publish recalibration report roster vitals web"),
     # The command line, which imports each command only when it is called.
     "commands.check_broker": "configuration errors publish",
     "commands.calibrate": "audio bundle errors files golden interpreter site text",

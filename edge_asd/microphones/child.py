@@ -26,7 +26,7 @@ _BUFFER_S = 0.5
 _POLL_S = 0.25
 
 
-class Arrival(NamedTuple):
+class RawBlock(NamedTuple):
     """Sound as PortAudio gave it."""
 
     position: int
@@ -37,11 +37,11 @@ class Arrival(NamedTuple):
     """PortAudio lost samples before these, nobody knows how many."""
 
 
-class ArrivalQueue:
+class BlockQueue:
     """Blocks from PortAudio's thread to ours: bounded, and what finds no room is counted."""
 
     def __init__(self, blocks: int = QUEUE_BLOCKS) -> None:
-        self._queue: queue.Queue[Arrival] = queue.Queue(blocks)
+        self._queue: queue.Queue[RawBlock] = queue.Queue(blocks)
         self._position = 0
         self._overflowed = False
 
@@ -50,11 +50,11 @@ class ArrivalQueue:
         self._overflowed |= overflowed
         if not self._queue.full():
             # Only this thread puts: there is room until it has.
-            self._queue.put_nowait(Arrival(self._position, bytes(samples), self._overflowed))
+            self._queue.put_nowait(RawBlock(self._position, bytes(samples), self._overflowed))
             self._overflowed = False
         self._position += frames
 
-    def get(self, timeout_s: float) -> Arrival | None:
+    def get(self, timeout_s: float) -> RawBlock | None:
         """Return the next block; None when nothing comes in time."""
         try:
             return self._queue.get(timeout=timeout_s)
@@ -85,11 +85,11 @@ def record(library: Any, request: Request, descriptor: int) -> None:
     BrokenPipeError
         When nobody reads any more.
     """
-    arrivals, stopped = ArrivalQueue(), threading.Event()
+    blocks, stopped = BlockQueue(), threading.Event()
 
     def hear(samples: Any, frames: int, _times: Any, status: Any) -> None:
         # PortAudio's own thread: copy, and nothing else.
-        arrivals.put(samples, frames, overflowed=status.input_overflow)
+        blocks.put(samples, frames, overflowed=status.input_overflow)
 
     found = find_microphone(request.name, portaudio.list_microphones(library))
     opened = _form(library, found, request)
@@ -109,11 +109,11 @@ def record(library: Any, request: Request, descriptor: int) -> None:
     except library.PortAudioError as error:
         raise CaptureError(f"{_where(request)}: {found.name!r} cannot be opened ({error})") from error
     send(descriptor, b"O", opened_to_bytes(opened))
-    while (arrival := arrivals.get(_POLL_S)) or not stopped.is_set():
+    while (block := blocks.get(_POLL_S)) or not stopped.is_set():
         # Whether PortAudio calls the stream active says nothing: sound arrives, or it does not.
-        if arrival:
-            kind: Kind = b"L" if arrival.overflowed else b"S"
-            send(descriptor, kind, arrival.samples, arrival.position)
+        if block:
+            kind: Kind = b"L" if block.overflowed else b"S"
+            send(descriptor, kind, block.samples, block.position)
     raise CaptureError(f"{_where(request)}: the microphone has gone")
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-<<<<<<< HEAD
 import threading
 import time
-=======
->>>>>>> a484614 (Lost frames are counted at the source's own rate, and as an overflow only what this machine was too busy for, once)
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,22 +14,15 @@ import numpy as np
 import pytest
 import soundfile
 
-<<<<<<< HEAD
 from edge_asd import files
 from edge_asd import listener as listener_module
 from edge_asd.bundle import Bundle
-from edge_asd.capture import Block, Files, Microphone
+from edge_asd.capture import Block, Files, Gap, Microphone
+from edge_asd.capture.items import Item
+from edge_asd.capture.track import Track
 from edge_asd.errors import CaptureError, InputError
 from edge_asd.evidence import ClipStore, Recorder, store
 from edge_asd.evidence.teller import FINISH_S
-=======
-from edge_asd import listener as listener_module
-from edge_asd.bundle import Bundle
-from edge_asd.capture import Files, Gap, Item, Microphone
-from edge_asd.capture.track import Track
-from edge_asd.errors import InputError
-from edge_asd.evidence import ClipStore, Recorder
->>>>>>> a484614 (Lost frames are counted at the source's own rate, and as an overflow only what this machine was too busy for, once)
 from edge_asd.firmware import Decision, Evidence, QuietHours, Schedule, Source
 from edge_asd.judgement import Judgement
 from edge_asd.listener import Listener

@@ -14,7 +14,7 @@ import pytest
 
 from edge_asd.capture.feed import child_command
 from edge_asd.errors import CaptureError, InputError
-from edge_asd.microphones.child import Arrival, ArrivalQueue, Request, record
+from edge_asd.microphones.child import BlockQueue, RawBlock, Request, record
 from edge_asd.microphones.wire import (
     HEADER_BYTES,
     Header,
@@ -167,13 +167,13 @@ def test_what_portaudio_lost_is_told(library: Library, recording: Recording) -> 
 
 
 def test_what_finds_no_room_shows_in_the_position() -> None:
-    arrivals = ArrivalQueue(1)
-    arrivals.put(b"a", FRAMES)
-    arrivals.put(b"b", FRAMES, overflowed=True)
-    first = arrivals.get(0)
-    arrivals.put(b"c", FRAMES)
-    assert [first, arrivals.get(0)] == [Arrival(0, b"a", False), Arrival(2 * FRAMES, b"c", True)]
-    assert arrivals.get(0) is None
+    blocks = BlockQueue(1)
+    blocks.put(b"a", FRAMES)
+    blocks.put(b"b", FRAMES, overflowed=True)
+    first = blocks.get(0)
+    blocks.put(b"c", FRAMES)
+    assert [first, blocks.get(0)] == [RawBlock(0, b"a", False), RawBlock(2 * FRAMES, b"c", True)]
+    assert blocks.get(0) is None
 
 
 def test_what_came_before_the_microphone_went_is_still_written(library: Library, recording: Recording) -> None:
