@@ -98,7 +98,7 @@ class Courier:
         self._ledger = Ledger(f"{login.settings.host}:{login.settings.port}")
         self._backoff = backoff
         self._patience = patience
-        self._dispatcher = Dispatcher(topics, board, outbox, patience.refused_s)
+        self._dispatcher = Dispatcher(topics, board, outbox, patience.refused_s, patience.too_large_s)
         self._reports: queue.SimpleQueue[Report | Reply | _Wake | _Stop] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="mqtt-courier", daemon=True)
         self._awake = False
@@ -203,6 +203,7 @@ class Courier:
                 self._connect(now)
         elif not session.is_alive() and self._reports.empty():
             # Its last reports have all been read, and none told of an end.
+            self._dispatcher.end(reasons.UNKNOWN, now)
             self._end_session("the MQTT client's thread has died", now)
         elif self.online.is_set():
             self._tend_connection(session, now)
@@ -214,9 +215,11 @@ class Courier:
 
     def _tend_connection(self, session: Session, now: float) -> None:
         if self._dispatcher.waiting_s(now) > self._patience.acknowledgement_s:
+            self._dispatcher.end(reasons.UNKNOWN, now)
             self._end_session("it is connected, and does not acknowledge", now)
-        else:
-            self._dispatcher.send(session, now)
+            return
+        for problem in self._dispatcher.send(session, now):
+            self._ledger.refused(problem, now)
 
     def _connect(self, now: float) -> None:
         self._since = now
@@ -231,7 +234,7 @@ class Courier:
         waiting = self._outbox.summary().depth
         self._ledger.connected(version, waiting)
         self._since = now
-        self._dispatcher.begin(report.window)
+        self._dispatcher.begin(report.window, report.largest)
         report.session.subscribe(self._inbox.filters)
         self.online.set()
 
@@ -267,6 +270,8 @@ class Courier:
             self._guess_again()
             encrypted = self._login.tls is not None
             self._end_session(reasons.unanswered(report.reason, report.detail, encrypted=encrypted), now)
+        elif problem := self._dispatcher.end(report.reason, now):
+            self._end_session(problem, now)
         elif self._flapping.lost(now - self._since, now) and not report.reason.is_specific:
             self._end_session(reasons.flapping(device), now)
         else:

@@ -45,7 +45,8 @@ class Ledger:
         """Keep what is wrong for the health message, and log it: what goes on being wrong, now and then."""
         line = f"broker at {self.address}: {problem}"
         self.figures = replace(self.figures, last_error=line, last_error_ts=rfc3339(time.time()))
-        repeated = now - self._told.get(line, float("-inf")) < _REPEAT_S
+        self._told = {line: at for line, at in self._told.items() if now - at < _REPEAT_S}
+        repeated = line in self._told
         if not repeated:
             self._told[line] = now
         _log.log(logging.DEBUG if repeated else logging.WARNING, "%s%s", line, tail)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from edge_asd.firmware import Mqtt
-from edge_asd.publish.reasons import Reason
+from edge_asd.publish.reasons import FAILURE, Reason
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
@@ -58,6 +58,35 @@ def properties(packet: str, **values: Any) -> Any:
     return made
 
 
+def packet_bytes(topic: str, payload: bytes, qos: int, correlation: bytes | None = None) -> int:
+    """Return how many bytes a message is under way under MQTT 5; a property fewer under 3.1.1 (OASIS standard, 3.3)."""
+    given = 0 if correlation is None else 3 + len(correlation)
+    number = 2 if qos else 0
+    rest = 2 + len(topic.encode()) + number + _length_bytes(given) + given + len(payload)
+    return 1 + _length_bytes(rest) + rest
+
+
+def _length_bytes(length: int) -> int:
+    """Return how many bytes tell a length, seven bits in each (1.5.5)."""
+    return max(1, -(-length.bit_length() // 7))
+
+
+def learn_refusals() -> None:
+    """Have paho take every refusal for one of a message as well.
+
+    It knows 149, too large, as the end of a connection alone, while mosquitto refuses single messages so; what it does
+    not know it takes for a malformed packet, hangs up, and the message is sent again for ever.
+    """
+    from paho.mqtt.packettypes import PacketTypes  # noqa: PLC0415
+    from paho.mqtt.reasoncodes import ReasonCode  # noqa: PLC0415
+
+    # Before 2.2 each reason code had a table of its own; such a refusal is then found out by how connections end.
+    table: dict[int, dict[str, list[int]]] = getattr(ReasonCode, "names", {})
+    for code, names in table.items():
+        if code >= FAILURE and not any(PacketTypes.PUBACK in packets for packets in names.values()):
+            next(iter(names.values())).append(PacketTypes.PUBACK)
+
+
 def reason(code: Any) -> Reason:
     """Return paho's reason code as a plain record."""
     return Reason(code.value, str(code))
@@ -75,6 +104,7 @@ def client(login: Login, version: Version) -> Client:
     """Return a client that is set up and not connected yet."""
     from paho.mqtt.client import Client  # noqa: PLC0415
 
+    learn_refusals()
     known = enums()
     protocol = known.MQTTProtocolVersion.MQTTv5 if version == "5" else known.MQTTProtocolVersion.MQTTv311
     made = Client(

@@ -22,6 +22,8 @@ class Patience:
     """For the acknowledgement of a message, before the connection is taken for dead."""
     refused_s: float = 60.0
     """Before events that the broker refused are tried again."""
+    too_large_s: float = 3600.0
+    """Before those are that were too large for it, which may have cost it the connection."""
 
 
 class StateLimiter:

@@ -182,7 +182,7 @@ class Broker(Record, frozen=True, kw_only=True):
     protocol: Literal["5", "3.1.1"] | None = None
     """MQTT version spoken; under 3.1.1 a refusal by an access list cannot be seen."""
     refused: Count = 0
-    """Messages that the broker refused since the publishing began."""
+    """Messages that the broker refused, or that were too large for it, since the publishing began."""
     last_error: str | None = None
     """What last went wrong, in words."""
     last_error_ts: Timestamp | None = None

@@ -13,6 +13,9 @@ FAILURE = 128
 """Reason codes from here on mean failure."""
 UNSUPPORTED_PROTOCOL = 132
 SESSION_TAKEN_OVER = 142
+PACKET_TOO_LARGE = 149
+
+_AT_A_PACKET = {129, 130, 131, PACKET_TOO_LARGE}
 
 _CONNECTION_REMEDIES = {
     UNSUPPORTED_PROTOCOL: "set mqtt.version to auto, or to one that the broker speaks",
@@ -20,7 +23,7 @@ _CONNECTION_REMEDIES = {
     134: "check mqtt.username and the content of mqtt.password_file",
     135: "check mqtt.username and the content of mqtt.password_file, and whether this user may connect",
     138: "ask the broker's administrator why this device is banned",
-    149: "raise the broker's limit on the size of a packet",
+    PACKET_TOO_LARGE: "raise the broker's limit on the size of a packet",
 }
 
 
@@ -42,6 +45,15 @@ class Reason(NamedTuple):
         """Whether it says more than that something failed."""
         return self.code > FAILURE
 
+    @property
+    def may_be_a_message(self) -> bool:
+        """Whether a connection that ended with it may have ended at a message."""
+        return not self.is_specific or self.code in _AT_A_PACKET
+
+
+UNKNOWN = Reason(FAILURE, "Unspecified error")
+"""Something failed, and nothing tells why."""
+
 
 def refused(reason: Reason) -> str:
     """Say why the broker refused the connection."""
@@ -52,6 +64,32 @@ def rejected(reason: Reason, topic: str) -> str:
     """Say why the broker refused a message on `topic`."""
     remedy = "allow this user to publish there (the broker's access list)" if reason.code == 135 else None
     return _joined(f"the broker refused a message on {topic}: {reason.name}", remedy)
+
+
+def oversized(what: str, size: int, topic: str) -> str:
+    """Say that a message is too large for the broker.
+
+    Parameters
+    ----------
+    what
+        The message, as far as it has a name.
+    size
+        Bytes of its packet.
+    topic
+        Its topic.
+    """
+    return (
+        f"{what} of {size} bytes on {topic} is larger than the broker takes, and set aside; "
+        f"{_CONNECTION_REMEDIES[PACKET_TOO_LARGE]}"
+    )
+
+
+def hung_up(size: int, topic: str) -> str:
+    """Say that a connection ended at a message, as it does where that is too large."""
+    return (
+        f"the connection was lost at a message of {size} bytes on {topic}; if that happens again and again, "
+        f"{_CONNECTION_REMEDIES[PACKET_TOO_LARGE]}"
+    )
 
 
 def deaf(reason: Reason, topic: str) -> str:

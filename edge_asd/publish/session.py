@@ -50,6 +50,8 @@ class Connected(Report):
 
     window: int
     """Most messages the broker wants under way at once."""
+    largest: int | None = None
+    """Most bytes of a packet that the broker takes; None where it tells nothing."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,8 @@ class Session:
         if reason.is_failure:
             self._report(Refused(self, reason))
         else:
-            self._report(Connected(self, min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))))
+            window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
+            self._report(Connected(self, window, getattr(properties, "MaximumPacketSize", None)))
 
     def _on_connect_fail(self, *_: object) -> None:
         # paho calls this while it handles the exception, and does not pass it.
