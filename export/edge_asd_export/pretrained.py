@@ -84,12 +84,8 @@ def store_pretrained(
         When a form that was asked for is another net.
     """
     branches = recipe.pretrained_branches
-    _check_given(recipe, given)
-    files = {
-        name: _weights_of(name, branch, given, only=len(branches) == 1)
-        for name, branch in branches.items()
-        if not _untrained(branch)
-    }
+    check_given([recipe], given)
+    files = find_weights(recipe, given)
     for name, branch in branches.items():
         if isinstance(branch.model, Net):
             check_patches(branch.model, _patches(recipe, branch), f"branches.{name}")
@@ -247,6 +243,22 @@ def _untrained(branch: Branch) -> bool:
     return isinstance(branch.model, Net) and branch.model.weights == RANDOM
 
 
+def find_weights(recipe: Recipe, given: GivenWeights) -> dict[str, Path]:
+    """Return the file of each pretrained branch that has one: of those that are given, else in the user's cache.
+
+    Raises
+    ------
+    InputError
+        When there is none.
+    """
+    branches = recipe.pretrained_branches
+    return {
+        name: _weights_of(name, branch, given, only=len(branches) == 1)
+        for name, branch in branches.items()
+        if not _untrained(branch)
+    }
+
+
 def _weights_of(name: str, branch: Branch, given: GivenWeights, *, only: bool) -> Path:
     model = branch.model
     wanted = _wanted(model) if isinstance(model, Net) else None
@@ -276,15 +288,34 @@ def _wanted(model: Net) -> str:
     return wanted
 
 
-def _check_given(recipe: Recipe, given: GivenWeights) -> None:
+def weight_names(recipe: Recipe) -> list[str]:
+    """Return the names under which a recipe takes files of weights: its branches', then those of published weights."""
     branches = recipe.pretrained_branches
     trained = [branch.model for branch in branches.values() if not _untrained(branch)]
-    names = {_wanted(model) for model in trained if isinstance(model, Net)}
+    return [*branches, *sorted({_wanted(model) for model in trained if isinstance(model, Net)})]
+
+
+def check_given(recipes: Sequence[Recipe], given: GivenWeights) -> None:
+    """Refuse a file of weights that none of the recipes takes.
+
+    Raises
+    ------
+    InputError
+        Naming what is taken.
+    """
+    names = list(dict.fromkeys(name for recipe in recipes for name in weight_names(recipe)))
+    counts = [len(recipe.pretrained_branches) for recipe in recipes]
     for key in given:
-        if not branches:
+        if not any(counts):
             raise InputError("--weights", expected="none for a recipe without a pretrained net", found=str(given[key]))
-        if key == "" and len(branches) != 1:
-            known = ", ".join(branches)
+        if key == "" and 1 not in counts:
+            known = ", ".join(dict.fromkeys(name for recipe in recipes for name in recipe.pretrained_branches))
             raise InputError("--weights", expected=f"NAME=FILE for one of the branches {known}", found="a file alone")
-        if key and key not in branches and key not in names:
-            raise InputError("--weights", expected=f"one of {', '.join([*branches, *sorted(names)])}", found=repr(key))
+        if key and key not in names:
+            raise InputError("--weights", expected=f"one of {', '.join(names)}", found=repr(key))
+
+
+def weights_for(recipe: Recipe, given: GivenWeights) -> dict[str, Path]:
+    """Return the files of weights that a recipe takes, of those given for several recipes together."""
+    names = {*weight_names(recipe), *([""] if len(recipe.pretrained_branches) == 1 else [])}
+    return {name: file for name, file in given.items() if name in names}

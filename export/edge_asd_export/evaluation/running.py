@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -14,15 +12,15 @@ import joblib
 from edge_asd.audio import Channel
 from edge_asd.errors import EdgeAsdError, InputError
 from edge_asd.recipe.graph import Recipe
-from edge_asd.recipe.models import Net
 from edge_asd_export.boards import Board
 from edge_asd_export.evaluation.datasets import Clip, DataSet, LeftOut, UnitName, by_machine, read_dataset, shown
 from edge_asd_export.evaluation.inspection import Heard, listen, screen, too_short
 from edge_asd_export.evaluation.jobs import Job, UnitResult, find_results, job_key, run
 from edge_asd_export.evaluation.protocols import Divided, Protocol, lacks
 from edge_asd_export.memory import Memory
-from edge_asd_export.nets import NETS
+from edge_asd_export.pretrained import GivenWeights, check_given, find_weights, weights_for
 from edge_asd_export.progress import Reporter
+from edge_asd_export.weights.reading import hash_weights
 
 
 class Request(NamedTuple):
@@ -57,6 +55,15 @@ class Plan(NamedTuple):
     """Where the data set falls short of the protocol, but nothing is left out."""
 
 
+class _Weights(NamedTuple):
+    """Pretrained weights of a recipe."""
+
+    files: dict[str, Path]
+    """Those given for it, as `export` takes them."""
+    hashes: dict[str, str]
+    """Hash of each file that its branches are loaded from, given or found in the user's cache."""
+
+
 class Outcome(NamedTuple):
     """All results of a run."""
 
@@ -75,9 +82,11 @@ def evaluate(request: Request, reporter: Reporter) -> Outcome:
     Raises
     ------
     InputError
-        When the data set cannot be read or has another layout, recipes share a name, or nothing can be evaluated.
+        When the data set cannot be read or has another layout, recipes share a name, no recipe takes a file of weights
+        that is given, or nothing can be evaluated.
     """
     _check_names(request.recipes)
+    check_given(request.recipes, request.weights)
     data = read_dataset(request.root, request.protocol.layout)
     units = request.output / "units"
     for folder in (units, request.output / "embeddings"):
@@ -108,8 +117,9 @@ def make_plan(request: Request, data: DataSet, heard: Mapping[Channel, Mapping[P
     Raises
     ------
     InputError
-        When no unit can be evaluated.
+        When no unit can be evaluated, or a file of weights cannot be read.
     """
+    weights = {recipe.name: _weights_of(recipe, request.weights) for recipe in request.recipes}
     left_out = [*data.left_out]
     jobs: list[Job] = []
     notes: list[str] = []
@@ -125,7 +135,7 @@ def make_plan(request: Request, data: DataSet, heard: Mapping[Channel, Mapping[P
                 left_out += [*short, *lacking]
                 notes += [f"{unit}: {note}" for each in found.values() for note in each.notes]
                 divided |= {(unit, seed): each for seed, each in found.items()}
-            jobs += _jobs(request, recipe, divided, sounds)
+            jobs += _jobs(request, recipe, weights[recipe.name], divided, sounds)
     if not jobs:
         why = "; ".join(str(item) for item in _unique(left_out)[:3])
         raise InputError(str(data.root), expected="a unit that can be evaluated", found=f"none ({why})")
@@ -149,44 +159,45 @@ def _divide(
 
 
 def _jobs(
-    request: Request, recipe: Recipe, divided: Mapping[tuple[UnitName, int], Divided], heard: Mapping[Path, Heard]
+    request: Request,
+    recipe: Recipe,
+    weights: _Weights,
+    divided: Mapping[tuple[UnitName, int], Divided],
+    heard: Mapping[Path, Heard],
 ) -> list[Job]:
     """Return the jobs of one machine: one for each unit and seed, or for all units of a seed together."""
     together: dict[tuple[UnitName | None, int], dict[UnitName, Divided]] = {}
     for (unit, seed), each in divided.items():
         served = unit if recipe.one_model_for == "unit" else None
         together.setdefault((served, seed), {})[unit] = each
-    return [_job(request, recipe, seed, units, heard) for (_, seed), units in together.items()]
+    return [_job(request, recipe, weights, seed, units, heard) for (_, seed), units in together.items()]
 
 
 def _job(
-    request: Request, recipe: Recipe, seed: int, divided: Mapping[UnitName, Divided], heard: Mapping[Path, Heard]
+    request: Request,
+    recipe: Recipe,
+    weights: _Weights,
+    seed: int,
+    divided: Mapping[UnitName, Divided],
+    heard: Mapping[Path, Heard],
 ) -> Job:
-    files = {name: file.absolute() for name, file in weights_for(recipe, request.weights).items()}
-    hashes = {name: _sha256(file) for name, file in files.items()}
     train = [clip for each in divided.values() for clip in each.train]
     tests = {unit: each.test for unit, each in divided.items()}
-    key = job_key(recipe, seed, train, tests, heard, hashes, request.board)
+    key = job_key(recipe, seed, train, tests, heard, weights.hashes, request.board)
     memory = Memory(request.output.absolute() / "embeddings")
     tests = {unit: _absolute(clips) for unit, clips in tests.items()}
-    return Job(tests, recipe, seed, request.root.absolute(), _absolute(train), files, request.board, memory, key)
+    root, train = request.root.absolute(), _absolute(train)
+    return Job(tests, recipe, seed, root, train, weights.files, request.board, memory, key)
 
 
-def weights_for(recipe: Recipe, given: Mapping[str, Path]) -> dict[str, Path]:
-    """Return the files of weights that a recipe has a use for, of those given for all recipes together."""
-    branches = recipe.pretrained_branches
-    names = {"", *branches} if len(branches) == 1 else set(branches)
-    nets = [branch.model for branch in branches.values() if isinstance(branch.model, Net)]
-    names |= {net.weights or NETS[net.name].weights for net in nets}
-    return {name: file for name, file in given.items() if name in names}
-
-
-@functools.cache
-def _sha256(file: Path) -> str:
+def _weights_of(recipe: Recipe, given: GivenWeights) -> _Weights:
+    files = {name: file.absolute() for name, file in weights_for(recipe, given).items()}
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(str(file), expected="a file of weights", found=error.strerror or str(error)) from error
+        read = find_weights(recipe, files)
+    except InputError:
+        # The job comes upon the same, and says it of its own units alone.
+        read = files
+    return _Weights(files, {name: hash_weights(file) for name, file in read.items()})
 
 
 def _absolute(clips: Sequence[Clip]) -> list[Clip]:

@@ -27,11 +27,27 @@ def read_weights(path: Path) -> WeightsFile:
     InputError
         When it is of no known format, damaged, wants to run code, is larger than a gibibyte, or is no file.
     """
-    index = path.with_name(f"{path.name}.index")
-    if not path.exists() and index.exists():
-        path = index
+    path = _file_of(path)
     content = read_file(path)
     return _read(path, content)._replace(sha256=hashlib.sha256(content).hexdigest())
+
+
+def hash_weights(path: Path) -> str:
+    """Return the SHA-256 of a file of weights, as `read_weights` gives it; of a TFLite file too.
+
+    Of a checkpoint in several files that of its index, which holds the checksums of all that is in the others.
+
+    Raises
+    ------
+    InputError
+        When it is missing, cannot be read, or is larger than a gibibyte.
+    """
+    return hashlib.sha256(read_file(_file_of(path))).hexdigest()
+
+
+def _file_of(path: Path) -> Path:
+    index = path.with_name(f"{path.name}.index")
+    return index if not path.exists() and index.exists() else path
 
 
 def _read(path: Path, content: bytes) -> WeightsFile:
