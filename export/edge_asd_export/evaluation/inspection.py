@@ -50,7 +50,8 @@ def listen(
 ) -> dict[Path, Heard]:
     """Read a channel of every recording in full.
 
-    One that `memory` knows unchanged, by path, size and time, is not read again.
+    One that `memory` knows unchanged, by path, size and time, is not read again. One at fault always is, for what the
+    reader met may pass, as an error of a disk or of the network does.
     """
     known = _recall(memory)
     stamps = {path: f"{_stamp(path)}|{channel}" for path in paths}
@@ -58,7 +59,7 @@ def listen(
     heard = joblib.Parallel(n_jobs=jobs, return_as="generator")(joblib.delayed(hear)(path, channel) for path in unknown)
     for path, found in zip(unknown, reporter.track(heard, "listening", len(unknown)), strict=True):
         known[stamps[path]] = found
-    write_atomically(memory, to_json(known))
+    write_atomically(memory, to_json({stamp: found for stamp, found in known.items() if not found.fault}))
     return {path: known[stamp] for path, stamp in stamps.items()}
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from edge_asd.audio import Channel
+from edge_asd.audio import Channel, read_blocks
+from edge_asd.errors import InputError
+from edge_asd_export.evaluation import inspection
 from edge_asd_export.evaluation.datasets import Clip, UnitName
 from edge_asd_export.evaluation.inspection import Heard, listen, screen
 from edge_asd_export.progress import SILENT
@@ -87,3 +91,20 @@ def test_silence_is_left_out_and_named_but_only_where_it_is_heard(tmp_path: Path
     assert [str(item) for item in screened.left_out] == ["dead.wav: silence from end to end"]
     assert screened.units[UNIT] == clips[1:]
     assert screen({UNIT: clips}, listened(tmp_path, paths, 1), tmp_path, together=False) == ({UNIT: clips}, [])
+
+
+def test_an_error_that_passes_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [write(tmp_path / f"{seed}.wav", noise(seed)) for seed in range(2)]
+    read: list[Path] = []
+
+    def fail_once(path: Path, **settings: Any) -> Any:
+        read.append(path)
+        if read.count(path) == 1 and path == paths[0]:
+            raise InputError(str(path), expected="a recording", found="Input/output error")
+        return read_blocks(path, **settings)
+
+    monkeypatch.setattr(inspection, "read_blocks", fail_once)
+    faults = [listened(tmp_path, paths)[paths[0]].fault for _ in range(3)]
+    assert faults == ["expected a recording, found Input/output error", "", ""]
+    # What was in order is not read again.
+    assert read == [*paths, paths[0]]
