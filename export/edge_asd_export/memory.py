@@ -16,9 +16,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asd.features import resolve
 from edge_asd.files import write_atomically
 from edge_asd.pipeline import Rows, RowSet
 from edge_asd.recipe.graph import Recipe
+from edge_asd.version import __version__
 
 _DIGEST = hashlib.sha256().digest_size
 
@@ -49,7 +51,7 @@ class RememberedRows:
     """What `Rows` gives for whole recordings, its pretrained branches out of a memory where they are in it.
 
     Each branch is computed by `Rows` itself, alone; the key is the hash of the samples, the branch's front end, patch
-    and net, and the horizon.
+    and net, the horizon, and the package's version.
     """
 
     def __init__(self, recipe: Recipe, networks: Mapping[str, bytes], memory: Memory, *, where: str) -> None:
@@ -95,7 +97,9 @@ def rows_of(recipe: Recipe, networks: Mapping[str, bytes], memory: Memory | None
 def _branch_key(recipe: Recipe, name: str, networks: Mapping[str, bytes]) -> str:
     branch = recipe.branches[name]
     net = hashlib.sha256(networks[f"branches/{name}"]).hexdigest()
-    settings = [branch.front_end, branch.patch, branch.model, recipe.sample_rate, recipe.horizon, net]
+    # Of a preset not its name but what it stands for, which another version may read otherwise.
+    front_end = resolve(branch.front_end)
+    settings = [__version__, front_end, branch.patch, branch.model, recipe.sample_rate, recipe.horizon, net]
     return hashlib.sha256(msgspec.json.encode(settings, order="deterministic")).hexdigest()
 
 

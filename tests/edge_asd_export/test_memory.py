@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from edge_asd.configuration import parse
+from edge_asd.features import PRESETS
 from edge_asd.pipeline import Rows
 from edge_asd.recipe.graph import Recipe
 from edge_asd_export import memory as memory_module
@@ -75,6 +77,23 @@ def test_another_recording_net_or_horizon_is_computed_anew(networks: dict[str, b
         samples = hum(3, seed)
         assert all_rows(rows_of(recipe, nets, memory), samples) == all_rows(Rows(recipe, nets, where=""), samples)
         assert len(list(tmp_path.iterdir())) == count
+
+
+def test_rows_do_not_outlive_a_change_of_version_or_preset(
+    networks: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front_end = "{kind: log-mel, n_fft: 512, hop_length: 256, n_mels: 8, fmin: 50}"
+    recipe = parse(TEXT.replace(front_end, "{kind: preset, name: vggish}"), Recipe, where="")
+    samples = hum(2.5, 0)
+    for count, fmin in enumerate((50.0, 60.0), 1):
+        changed = msgspec.structs.replace(PRESETS["vggish"], sample_rate=8000, n_mels=8, fmin=fmin, fmax=4000.0)
+        monkeypatch.setitem(PRESETS, "vggish", changed)
+        expected = all_rows(Rows(recipe, networks, where=""), samples)
+        assert all_rows(rows_of(recipe, networks, Memory(tmp_path)), samples) == expected
+        assert len(list(tmp_path.iterdir())) == count
+    monkeypatch.setattr(memory_module, "__version__", "another")
+    all_rows(rows_of(recipe, networks, Memory(tmp_path)), samples)
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY broken", b"half"])
