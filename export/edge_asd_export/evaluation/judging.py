@@ -106,6 +106,11 @@ def _stretches(recipe: Recipe, fitted: Fitted, paths: Sequence[Path], memory: Me
 
 
 def deviation(scores: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
-    """Return the largest difference of scores, shape (n,), from their reference, relative to the latter's range."""
-    span = float(np.ptp(reference))
-    return float(np.abs(scores - reference).max(initial=0.0)) / span if span > 0 else 0.0
+    """Return the largest difference of scores, shape (n,), from their reference, relative to the latter's range.
+
+    Where all of the reference is alike it is relative to that one value's magnitude, or absolute where that is 0.
+    """
+    if not reference.size:
+        return 0.0
+    scale = float(np.ptp(reference)) or float(np.abs(reference).max()) or 1.0
+    return float(np.abs(scores - reference).max()) / scale
