@@ -114,7 +114,7 @@ def job_key(
     def listing(clips: Sequence[Clip]) -> list[tuple[object, ...]]:
         found = [heard[clip.path] for clip in clips]
         return [
-            (each.sound, each.native_rate, legible(clip.path.name), clip.label, clip.domain)
+            (legible(str(clip.unit)), each.sound, each.native_rate, legible(clip.path.name), clip.label, clip.domain)
             for clip, each in zip(clips, found, strict=True)
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge_asd.cli import main
@@ -34,11 +35,11 @@ def clips(unit: UnitName = UNIT) -> list[Clip]:
 
 
 def keys(recipes: list[Recipe], weights: dict[str, Path], given: list[Clip] | None = None) -> list[str]:
-    """Return the keys of all jobs on recordings whose sounds are told by their names."""
+    """Return the keys of all jobs on recordings whose sounds are as different as their names."""
     data = DataSet(Path(), group(given or clips()), [])
     request = Request(Path(), recipes, PROTOCOLS["dcase2020"], 1, None, weights, None, Path("out"), 1, None)
     paths = [clip.path for members in data.units.values() for clip in members]
-    heard = {path: Heard(f"{path.parent.name}/{path.name}", 16000, 10.0) for path in paths}
+    heard = {path: Heard(str(path), 16000, 10.0) for path in paths}
     return [job.key for job in make_plan(request, data, {0: heard}).jobs]
 
 
@@ -91,3 +92,15 @@ def test_a_checkpoint_is_given_by_the_beginning_of_its_files(tmp_path: Path) -> 
     assert not Path(prefix).exists()
     assert hash_weights(Path(prefix)) == read_weights(Path(prefix)).sha256
     assert len(keys([load_recipe(VGGISH)], {"": Path(prefix)})) == 1
+
+
+def test_a_result_of_one_model_for_a_machine_does_not_outlive_a_move_between_its_sections(tmp_path: Path) -> None:
+    recipe = msgspec.structs.replace(load_recipe("default"), one_model_for="machine")
+    given = [*clips(), *clips(UNIT._replace(name="id_02"))]
+    # What sorts last in one section comes before all of the next: only the section tells the two lists apart.
+    given = [*[clip for clip in given if clip.split == "test"], *[clip for clip in given if clip.split == "train"]]
+    moved = [*given]
+    (last,) = [index for index, clip in enumerate(given) if clip.path == Path("id_00/train/3.wav")]
+    moved[last] = given[last]._replace(unit=UNIT._replace(name="id_02"))
+    (one,), (other,) = keys([recipe], {}, given), keys([recipe], {}, moved)
+    assert one != other
