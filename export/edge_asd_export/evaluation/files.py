@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-from collections.abc import Iterable, Sequence
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +19,80 @@ from edge_asd.text import to_json
 from edge_asd.version import __version__
 from edge_asd_export.evaluation.datasets import UnitName
 from edge_asd_export.evaluation.jobs import FIELD_RULE
-from edge_asd_export.evaluation.running import Outcome
+from edge_asd_export.evaluation.running import Outcome, Request
 from edge_asd_export.evaluation.summary import Measured, Summary, overall
 
 SCHEMA = "edge-asd/evaluation/1"
 """Schema of `results.json`."""
+_FORMER = re.compile(
+    r"seed-\d+/(?:-?\d+_dB/)?(?:(?:anomaly_score|decision_result)_[^/]*|result)\.csv|boxes_[^/]*\.png", re.ASCII
+)
+"""Files of one recipe, below its folder, and plots of all."""
+
+
+class _Former(msgspec.Struct):
+    """What is read again of `results.json`."""
+
+    files: list[str] = []
 
 
 def write_all(outcome: Outcome, summary: Summary, table: str) -> list[Path]:
     """Write table, JSON, CSV files and plots into the output folder; return what was written."""
     output = outcome.request.output
-    written = [_write(output / "table.md", table.encode("utf-8", "surrogateescape"))]
-    written.append(_write(output / "results.json", _everything(outcome, summary)))
+    names = file_names(each.result.unit.machine for each in summary.measured)
+    written: list[Path] = []
     for recipe in outcome.request.recipes:
         for seed in range(outcome.request.seeds):
             chosen = [
                 each for each in summary.measured if (each.result.recipe, each.result.seed) == (recipe.name, seed)
             ]
             if chosen:
-                written += write_csv(output / recipe.name / f"seed-{seed}", chosen, outcome.request.protocol.layout)
-    return written + write_plots(output, summary)
+                folder = output / recipe.name / f"seed-{seed}"
+                written += write_csv(folder, chosen, outcome.request.protocol.layout, names)
+    written += write_plots(output, summary, names)
+    inside = [path.relative_to(output).as_posix() for path in written]
+    listed = [*inside, *_remove_former(outcome.request, inside)]
+    first = [_write(output / "table.md", table.encode("utf-8", "surrogateescape"))]
+    return [*first, _write(output / "results.json", _everything(outcome, summary, listed)), *written]
 
 
-def write_csv(folder: Path, measured: Sequence[Measured], layout: str) -> list[Path]:
-    """Write the result files of one recipe and seed.
+def _remove_former(request: Request, written: Sequence[str]) -> list[str]:
+    """Remove what a former run wrote for these recipes and this one did not, so that files say what the table says.
+
+    Known are the files that `results.json` lists; nobody else's are touched. Those of other recipes stay: return them.
+    """
+    other: list[str] = []
+    for name in _former(request.output):
+        if name in written:
+            continue
+        if any(_FORMER.fullmatch(name.removeprefix(f"{recipe.name}/")) for recipe in request.recipes):
+            with contextlib.suppress(OSError):
+                (request.output / name).unlink()
+        elif (request.output / name).is_file():
+            other.append(name)
+    return other
+
+
+def _former(output: Path) -> list[str]:
+    try:
+        return msgspec.json.decode((output / "results.json").read_bytes(), type=_Former).files
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return []
+
+
+def file_names(machines: Iterable[str]) -> dict[str, str]:
+    """Return each machine as files name it: without slashes, and no two alike."""
+    names: dict[str, str] = {}
+    # A name that needs no change keeps it, whatever `hall/press` beside `hall_press` would become.
+    for machine in sorted(set(machines), key=lambda machine: ("/" in machine, machine)):
+        stem = machine.replace("/", "_")
+        numbered = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
+        names[machine] = next(name for name in numbered if name not in names.values())
+    return names
+
+
+def write_csv(folder: Path, measured: Sequence[Measured], layout: str, names: Mapping[str, str]) -> list[Path]:
+    """Write the result files of one recipe and seed; `names` are those of machines in files.
 
     - `anomaly_score_<machine>_section_<NN>_test.csv` and `decision_result_<machine>_section_<NN>_test.csv` from DCASE
       2021 on, `anomaly_score_<machine>_id_<NN>.csv` and `decision_result_<machine>_id_<NN>.csv` elsewhere: without a
@@ -56,7 +109,7 @@ def write_csv(folder: Path, measured: Sequence[Measured], layout: str) -> list[P
         inside = folder if snr_db is None else folder / f"{snr_db}_dB"
         chosen = [each for each in measured if each.result.unit.snr_db == snr_db]
         for each in chosen:
-            name = _file_name(each.result.unit) + ending
+            name = _file_name(each.result.unit, names) + ending
             scores = [(Path(clip.path).name, clip.score) for clip in each.result.scores]
             verdicts = [(path, int(score >= each.result.field_threshold)) for path, score in scores]
             written.append(_write_rows(inside / f"anomaly_score_{name}.csv", scores))
@@ -66,16 +119,19 @@ def write_csv(folder: Path, measured: Sequence[Measured], layout: str) -> list[P
     return written
 
 
-def write_plots(output: Path, summary: Summary) -> list[Path]:
+def write_plots(output: Path, summary: Summary, names: Mapping[str, str]) -> list[Path]:
     """Write a box plot of AUC over units and seeds for each machine: a box for each recipe, a panel for each ratio."""
     labelled = [each for each in summary.measured if each.device]
     machines = list(dict.fromkeys(each.result.unit.machine for each in labelled))
     return [
-        _write_boxes(output, machine, [e for e in labelled if e.result.unit.machine == machine]) for machine in machines
+        _write_boxes(
+            output / f"boxes_{names[machine]}.png", machine, [e for e in labelled if e.result.unit.machine == machine]
+        )
+        for machine in machines
     ]
 
 
-def _write_boxes(output: Path, machine: str, measured: Sequence[Measured]) -> Path:
+def _write_boxes(path: Path, machine: str, measured: Sequence[Measured]) -> Path:
     import matplotlib.figure  # noqa: PLC0415 - takes a second
 
     ratios = list(dict.fromkeys(each.result.unit.snr_db for each in measured))
@@ -95,15 +151,15 @@ def _write_boxes(output: Path, machine: str, measured: Sequence[Measured]) -> Pa
     panels[0].set_ylabel("AUC over units and seeds")
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=120)
-    return _write(output / f"boxes_{machine.replace('/', '_')}.png", content.getvalue())
+    return _write(path, content.getvalue())
 
 
 def _aucs(measured: Measured) -> list[float]:
     return [value for name, value in measured.device.items() if name.startswith("AUC")]
 
 
-def _file_name(unit: UnitName) -> str:
-    return "_".join([unit.machine.replace("/", "_"), *([unit.name] if unit.name else [])])
+def _file_name(unit: UnitName, names: Mapping[str, str]) -> str:
+    return "_".join([names[unit.machine], *([unit.name] if unit.name else [])])
 
 
 def _result_rows(measured: Sequence[Measured]) -> list[list[object]]:
@@ -120,7 +176,7 @@ def _result_rows(measured: Sequence[Measured]) -> list[list[object]]:
     return rows
 
 
-def _everything(outcome: Outcome, summary: Summary) -> bytes:
+def _everything(outcome: Outcome, summary: Summary, files: Sequence[str]) -> bytes:
     request = outcome.request
     content: dict[str, Any] = {
         "schema": SCHEMA,
@@ -148,6 +204,7 @@ def _everything(outcome: Outcome, summary: Summary) -> bytes:
         "notes": outcome.notes,
         "results": [_result(each) for each in summary.measured],
         "recipes": request.recipes,
+        "files": files,
     }
     return to_json(content, indent=1)
 
