@@ -107,6 +107,8 @@ class DataSet(NamedTuple):
     """Clips of each unit, in the order of their paths."""
     left_out: list[LeftOut]
     """Recordings whose names and folders say too little."""
+    notes: list[str]
+    """What is taken together though it may not belong so."""
 
 
 def read_dataset(root: Path, layout: Layout) -> DataSet:
@@ -137,7 +139,19 @@ def read_dataset(root: Path, layout: Layout) -> DataSet:
     doubtful = set() if layout == "mimii" else {path for clips in units.values() for path in _doubtful(clips, root)}
     left_out += [LeftOut(shown(path, root), _DOUBTFUL) for path in sorted(doubtful)]
     units = {name: [clip for clip in clips if clip.path not in doubtful] for name, clips in units.items()}
-    return DataSet(root, units, left_out)
+    notes = _gathered(units, root) if layout == "mimii" else []
+    return DataSet(root, units, left_out, notes)
+
+
+def _gathered(units: dict[UnitName, list[Clip]], root: Path) -> list[str]:
+    """Say which units of no signal-to-noise ratio come from several folders, which may be those of several ratios."""
+    notes: list[str] = []
+    for name, clips in units.items():
+        folders = dict.fromkeys(clip.path.absolute().parents[3] for clip in clips)
+        if name.snr_db is None and len(folders) > 1:
+            listed = ", ".join(shown(folder, root.absolute()) for folder in folders)
+            notes.append(f"{name}: taken together from {listed}, none of which says its ratio as -6_dB_fan does")
+    return notes
 
 
 def _doubtful(clips: Sequence[Clip], root: Path) -> list[Path]:

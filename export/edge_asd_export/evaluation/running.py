@@ -122,7 +122,7 @@ def make_plan(request: Request, data: DataSet, heard: Mapping[Channel, Mapping[P
     weights = {recipe.name: _weights_of(recipe, request.weights) for recipe in request.recipes}
     left_out = [*data.left_out]
     jobs: list[Job] = []
-    notes: list[str] = []
+    notes = [*data.notes]
     for machine in by_machine(data.units):
         for recipe in request.recipes:
             sounds, together = heard[recipe.channel], recipe.one_model_for == "machine"

@@ -104,6 +104,16 @@ def test_names_that_say_too_little_are_left_out_and_named(tmp_path: Path) -> Non
     ]
 
 
+def test_folders_that_may_be_of_several_ratios_are_not_taken_together_silently(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{ratio}/fan/id_00/normal/00000000.wav" for ratio in ("minus6dB", "snr6")))
+    touch(tmp_path, *(f"{ratio}_dB_pump/pump/id_00/normal/00000000.wav" for ratio in ("-6", "6")))
+    data = read_dataset(tmp_path, "mimii")
+    assert data.notes == [
+        "fan id_00: taken together from minus6dB, snr6, none of which says its ratio as -6_dB_fan does"
+    ]
+    assert read_dataset(tmp_path / "minus6dB", "mimii").notes == []
+
+
 def test_recordings_that_say_nothing_beside_others_that_do_are_left_out_as_export_does(tmp_path: Path) -> None:
     touch(tmp_path, "press/normal/a.wav", "press/abnormal/b.wav", "press/strange-noise-1.wav")
     touch(tmp_path, "lathe/c.wav", "lathe/fault/d.wav")

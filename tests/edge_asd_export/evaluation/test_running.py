@@ -36,7 +36,7 @@ def clips(unit: UnitName = UNIT) -> list[Clip]:
 
 def keys(recipes: list[Recipe], weights: dict[str, Path], given: list[Clip] | None = None) -> list[str]:
     """Return the keys of all jobs on recordings whose sounds are as different as their names."""
-    data = DataSet(Path(), group(given or clips()), [])
+    data = DataSet(Path(), group(given or clips()), [], [])
     request = Request(Path(), recipes, PROTOCOLS["dcase2020"], 1, None, weights, None, Path("out"), 1, None)
     paths = [clip.path for members in data.units.values() for clip in members]
     heard = {path: Heard(str(path), 16000, 10.0) for path in paths}
@@ -56,6 +56,13 @@ def test_a_result_does_not_outlive_weights_that_are_given_or_found(tmp_path: Pat
     # The same weights are the same wherever they lie.
     assert found[2] == found[4]
     assert len({key for each in found for key in each}) == 3
+
+
+def test_what_is_noted_of_a_data_set_is_in_the_plan() -> None:
+    data = DataSet(Path(), group(clips()), [], ["a note"])
+    request = Request(Path(), [load_recipe("default")], PROTOCOLS["dcase2020"], 1, None, {}, None, Path("out"), 1, None)
+    heard = {clip.path: Heard(str(clip.path), 16000, 10.0) for clip in clips()}
+    assert make_plan(request, data, {0: heard}).notes == ["a note"]
 
 
 def test_a_recipe_without_weights_is_left_to_its_own_job() -> None:
