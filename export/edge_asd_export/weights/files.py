@@ -38,7 +38,9 @@ class WeightsFile(NamedTuple):
 
 def broken(where: str, kind: str, reason: object) -> InputError:
     """Return the error for a file that is not what it seems to be."""
-    text = " ".join(str(reason).split())[:160] or "something else"
+    # What a file calls things may hold signs that a terminal obeys.
+    shown = "".join(sign if sign.isprintable() else " " for sign in str(reason)[:1000])
+    text = " ".join(shown.split())[:160] or "something else"
     return InputError(where, expected=kind, found=text, remedy=REMEDY)
 
 

@@ -3,6 +3,9 @@
 A pickle is a program that may call any function. Here its steps are walked by `pickletools.genops`, which runs nothing,
 and only those are followed that build plain containers, numbers, text, and the records of tensors; whatever else it
 names or calls is refused.
+
+A small pickle can also describe what is too deep or too wide for Python itself. So the steps, the depth and the sizes
+are bounded, and no value of a pickle is hashed, compared or shown before it is known to be plain text or a number.
 """
 
 from __future__ import annotations
@@ -12,7 +15,15 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
 _STEPS_LIMIT = 2_000_000
-_MARK = object()
+"""Most steps, with the items that are copied in one of them."""
+_DEPTH_LIMIT = 100
+"""Most containers within one another: Python walks them on the C stack, which has an end."""
+_AXES_LIMIT = 32
+_NAME_LIMIT = 10_000
+"""Most letters of a key: equal ones are compared letter by letter, again at every step."""
+_NUMBERS_LIMIT = 1 << 60
+"""Below it whole numbers are their own hash, so that none are chosen to share one; no size or number of a value in
+a pickle comes near."""
 
 
 class Storage(NamedTuple):
@@ -72,20 +83,32 @@ def read_pickle(file: BinaryIO) -> Pickle:
     """
     machine = _Machine()
     try:
-        for count, (operation, argument, _) in enumerate(pickletools.genops(file)):
-            if count > _STEPS_LIMIT:
-                raise ValueError("a pickle of too many steps")
+        for operation, argument, _ in pickletools.genops(file):
             machine.step(operation.name, argument)
     except (IndexError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"a damaged pickle ({error})") from error
     return Pickle(machine.result, machine.storages)
 
 
-_CONTAINERS: dict[str, Callable[[], Any]] = {
-    "EMPTY_DICT": dict,
-    "EMPTY_LIST": list,
-    "EMPTY_TUPLE": tuple,
-}
+class _Tuple(tuple[Any, ...]):
+    depth = 1
+    """Containers within one another here, with this one."""
+    enclosed = False
+    """Whether it stands in another container."""
+
+
+class _List(list[Any]):
+    depth = 1
+    enclosed = False
+
+
+class _Dict(dict[Any, Any]):
+    depth = 1
+    enclosed = False
+
+
+_Container = (_Tuple, _List, _Dict)
+_CONTAINERS: dict[str, Callable[[], Any]] = {"EMPTY_DICT": _Dict, "EMPTY_LIST": _List, "EMPTY_TUPLE": _Tuple}
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _VALUES = {
     *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "BINSTRING", "SHORT_BINSTRING", "BINBYTES"),
@@ -99,12 +122,16 @@ _FETCH = {"BINGET", "LONG_BINGET", "GET"}
 class _Machine:
     def __init__(self) -> None:
         self._stack: list[Any] = []
+        self._below: list[list[Any]] = []
+        """Stacks beneath the marks that are open."""
         self._memory: dict[int, Any] = {}
+        self._left = _STEPS_LIMIT
         self.result: Any = None
         self.storages: dict[str, Storage] = {}
 
     def step(self, name: str, argument: Any) -> None:
         """Follow one step."""
+        self._spend(1)
         if name in _VALUES:
             self._stack.append(argument)
         elif name in _CONTAINERS:
@@ -112,43 +139,51 @@ class _Machine:
         elif name in _CONSTANTS:
             self._stack.append(_CONSTANTS[name])
         elif name in _STORE:
-            self._memory[int(argument)] = self._stack[-1]
+            self._memory[_natural(int(argument))] = self._stack[-1]
         elif name in _FETCH:
-            self._stack.append(self._memory[int(argument)])
+            self._stack.append(self._memory[_natural(int(argument))])
         elif name == "MEMOIZE":
             self._memory[len(self._memory)] = self._stack[-1]
         elif name == "MARK":
-            self._stack.append(_MARK)
+            self._below.append(self._stack)
+            self._stack = []
         elif name == "STOP":
             self.result = self._stack.pop()
         elif name not in _NOTHING:
             self._build(name, argument)
 
     def _build(self, name: str, argument: Any) -> None:
-        stack = self._stack
         if name.startswith("TUPLE"):
             items = self._since_mark() if name == "TUPLE" else self._last(int(name[5:]))
-            stack.append(tuple(items))
+            self._stack.append(_tuple(items))
         elif name in ("SETITEM", "SETITEMS"):
             items = self._last(2) if name == "SETITEM" else self._since_mark()
-            _set_items(stack[-1], items)
+            _set_items(self._stack[-1], items)
         elif name in ("APPEND", "APPENDS"):
             items = self._last(1) if name == "APPEND" else self._since_mark()
-            stack[-1].extend(items)
+            _append(self._stack[-1], items)
         elif name in ("GLOBAL", "STACK_GLOBAL"):
             words = argument.split(" ") if name == "GLOBAL" else self._last(2)
-            stack.append(_allowed(Name(*words)))
+            self._stack.append(_allowed(*words))
         elif name == "BINPERSID":
-            stack.append(_storage(stack.pop()))
-            self.storages[stack[-1].key] = stack[-1]
+            storage = _storage(self._stack.pop())
+            self._stack.append(storage)
+            self.storages[storage.key] = storage
         elif name == "REDUCE":
             function, arguments = self._last(2)
-            stack.append(_call(function, arguments))
+            # The same long list of items may be given at every step.
+            self._spend(sum(len(given) for given in arguments if isinstance(given, (_Tuple, _List))))
+            self._stack.append(_call(function, arguments))
         elif name == "BUILD":
             # What an ordered dictionary remembers beside its items, or the state of what is of no interest.
-            stack.pop()
+            self._stack.pop()
         else:
             raise ForbiddenPickleError(f"a pickle that wants to {name}")
+
+    def _spend(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise ValueError("a pickle of too many steps")
 
     def _last(self, count: int) -> list[Any]:
         if count > len(self._stack):
@@ -158,9 +193,7 @@ class _Machine:
         return items
 
     def _since_mark(self) -> list[Any]:
-        start = len(self._stack) - 1 - self._stack[::-1].index(_MARK)
-        items = self._stack[start + 1 :]
-        del self._stack[start:]
+        items, self._stack = self._stack, self._below.pop()
         return items
 
 
@@ -177,23 +210,26 @@ _HARMLESS = {
 _STORAGE_MODULES = {"torch", "torch.storage"}
 
 
-def _allowed(name: Name) -> Name:
-    known = name in {_ORDERED, _PARAMETER} | _REBUILD | _HARMLESS
-    if not known and not (name.module in _STORAGE_MODULES and name.name.endswith("Storage")):
-        raise ForbiddenPickleError(f"a pickle that names {name.module[:60]}.{name.name[:60]}")
-    return name
+def _allowed(module: Any, name: Any) -> Name:
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise ForbiddenPickleError("a pickle that names something by what is no text")
+    found = Name(module, name)
+    known = found in {_ORDERED, _PARAMETER} | _REBUILD | _HARMLESS
+    if not known and not (module in _STORAGE_MODULES and name.endswith("Storage")):
+        raise ForbiddenPickleError(f"a pickle that names {module[:60]}.{name[:60]}")
+    return found
 
 
 def _call(function: Any, arguments: Any) -> Any:
     if not isinstance(function, Name) or not isinstance(arguments, tuple):
         raise ForbiddenPickleError("a pickle that calls what it made itself")
     if function == _ORDERED:
-        return dict(*arguments)
+        return _dictionary(*arguments)
     if function in _REBUILD:
         storage, offset, shape, strides = arguments[:4]
         if not isinstance(storage, Storage):
             raise ValueError("a tensor without numbers")
-        return Tensor(storage, int(offset), _integers(shape), _integers(strides))
+        return Tensor(storage, _natural(offset), _naturals(shape), _naturals(strides))
     if function == _PARAMETER:
         return arguments[0]
     if function in _HARMLESS:
@@ -208,14 +244,69 @@ def _storage(identity: Any) -> Storage:
     _, kind, key, _, length = identity[:5]
     if not isinstance(kind, Name) or (len(identity) > 5 and identity[5] is not None):
         raise ValueError("numbers of an unknown class")
-    return Storage(kind.name, str(key), int(length))
+    if not isinstance(key, str) or not _is_plain(key):
+        raise ValueError("numbers whose name is no text, or too long")
+    return Storage(kind.name, key, _natural(length))
 
 
-def _integers(values: Any) -> tuple[int, ...]:
-    return tuple(int(value) for value in values)
+def _naturals(values: Any) -> tuple[int, ...]:
+    if not isinstance(values, (tuple, list)) or len(values) > _AXES_LIMIT:
+        raise ValueError(f"a tensor without a list of at most {_AXES_LIMIT} sizes")
+    return tuple(_natural(value) for value in values)
+
+
+def _natural(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value < _NUMBERS_LIMIT:
+        raise ValueError("a size or a number that is none, negative or far too large")
+    return value
+
+
+def _tuple(items: list[Any]) -> _Tuple:
+    made = _Tuple(items)
+    _enclose(made, items)
+    return made
+
+
+def _dictionary(pairs: Any = ()) -> _Dict:
+    # Python 2 gave an ordered dictionary its items at once, as a list of pairs.
+    if not isinstance(pairs, (tuple, _List)) or not all(
+        isinstance(pair, (_Tuple, _List)) and len(pair) == 2 for pair in pairs
+    ):
+        raise ValueError("a dictionary made of something else than pairs")
+    made = _Dict()
+    _set_items(made, [part for pair in pairs for part in pair])
+    return made
+
+
+def _append(target: Any, items: list[Any]) -> None:
+    if not isinstance(target, _List):
+        raise ForbiddenPickleError("a pickle that appends to something else than a list")
+    _enclose(target, items)
+    target.extend(items)
 
 
 def _set_items(target: Any, items: list[Any]) -> None:
-    if not isinstance(target, dict):
+    if not isinstance(target, _Dict):
         raise ForbiddenPickleError("a pickle that sets items of something else than a dictionary")
+    if not all(map(_is_plain, items[::2])):
+        raise ValueError("a dictionary with a key that is neither a short text nor a number")
+    _enclose(target, items[1::2])
     target.update(zip(items[::2], items[1::2], strict=True))
+
+
+def _is_plain(key: Any) -> bool:
+    if isinstance(key, str):
+        return len(key) <= _NAME_LIMIT
+    return isinstance(key, int) and abs(key) < _NUMBERS_LIMIT
+
+
+def _enclose(target: Any, items: list[Any]) -> None:
+    """Note how deep a container gets with these items; those among them that are containers may grow no more."""
+    if target.enclosed:
+        raise ValueError("a pickle that fills a container which stands in another already")
+    for item in items:
+        if isinstance(item, _Container):
+            item.enclosed = True
+            target.depth = max(target.depth, item.depth + 1)
+    if target.depth > _DEPTH_LIMIT or target.enclosed:
+        raise ValueError(f"containers more than {_DEPTH_LIMIT} deep, or within themselves")

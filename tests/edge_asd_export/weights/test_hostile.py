@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import struct
+import time
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -96,6 +97,98 @@ def test_an_old_file_that_runs_code_is_refused_and_not_run(tmp_path: Path) -> No
             pickle.dump(value, file, protocol=2)
     assert "a pickle that names" in refusal(path)
     assert not flag.exists()
+
+
+def nested(depth: int) -> bytes:
+    """Tuples within tuples."""
+    return b")" + b"\x85" * depth
+
+
+def referring(key: bytes) -> bytes:
+    """Refers to numbers called so."""
+    return b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\n" + key + b"X\x03\x00\x00\x00cpuK\x04tQ"
+
+
+def tensor_of_shape(shape: bytes) -> bytes:
+    return (
+        b"ctorch._utils\n_rebuild_tensor_v2\n(" + referring(b"X\x01\x00\x00\x000") + b"K\x00" + shape + b"K\x01\x85tR"
+    )
+
+
+def long_number(number: int) -> bytes:
+    return b"\x8a\x0b" + number.to_bytes(11, "little", signed=True)
+
+
+DEEP = nested(500_000)
+LAUGHS = b")" + b"q\x00h\x00\x86" * 60
+"""Two of what is two of what is … two: 2⁶⁰ tuples, if anything looks at each."""
+SAME_HASH = [number * (2**61 - 1) for number in range(1, 200_000)]
+TOO_DEEP: dict[str, bytes] = {
+    "a key": b"}" + DEEP + b"K\x01s",
+    "a value": b"}X\x01\x00\x00\x00a" + DEEP + b"s",
+    "all of it": DEEP,
+    "lists": b"]" * 500_000 + b"a" * 499_999,
+    "dictionaries": b"}" + b"K\x01}" * 300_000 + b"s" * 300_000,
+    "a name": DEEP + b"X\x01\x00\x00\x00a\x93",
+    "a name of numbers": referring(DEEP),
+    "a key of an ordered dictionary": b"ccollections\nOrderedDict\n](" + DEEP + b"K\x01\x86e\x85R",
+    "lists within a list filled before": b"".join(b"]r" + struct.pack("<i", number) for number in range(1000))
+    + b"".join(b"j" + struct.pack("<i", number) + b"ab" for number in reversed(range(999))),
+    "a list within itself": b"]q\x00h\x00a",
+    "a list within a tuple within itself": b"]q\x00h\x00\x85a",
+}
+TOO_WIDE: dict[str, bytes] = {
+    "a key": b"}" + LAUGHS + b"K\x01s",
+    "a name of numbers": referring(LAUGHS),
+    "a shape": tensor_of_shape(LAUGHS),
+    "a long shape": tensor_of_shape(b"(" + long_number(2**59) * 100_000 + b"t"),
+    "a shape of giants": tensor_of_shape(b"(" + (b"\x8a\xff" + b"\x7f" * 255) * 1000 + b"t"),
+    "keys of one hash": b"}(" + b"".join(long_number(number) + b"K\x01" for number in SAME_HASH) + b"u",
+    "places of one hash": b"K\x01" + b"".join(b"p%d\n" % number for number in SAME_HASH),
+    "items copied again and again": b"]q\x00(" + b"K\x01K\x01\x86" * 50_000 + b"eccollections\nOrderedDict\nq\x01"
+    + b"h\x01h\x00\x85R" * 50_000,
+    "a long key compared again and again": b"}X" + struct.pack("<i", 10**6) + b"a" * 10**6 + b"q\x00K\x01s"
+    + (b"X" + struct.pack("<i", 10**6) + b"a" * 10**6 + b"q\x00") + b"K\x01s" + b"h\x00K\x01s" * 50_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [*TOO_DEEP.values(), *TOO_WIDE.values()], ids=[*TOO_DEEP, *TOO_WIDE])
+def test_what_is_too_deep_or_too_wide_for_python_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = torch_zip(tmp_path / "w.pth", b"\x80\x02" + content + b".")
+    began = time.process_time()
+    refusal(path)
+    assert time.process_time() - began < 20
+
+
+def test_a_long_pickle_takes_a_time_that_grows_with_its_length(tmp_path: Path) -> None:
+    path = torch_zip(tmp_path / "w.pth", b"\x80\x02" + b"K\x01" * 100_000 + b"(K\x01t" * 40_000 + b".")
+    began = time.process_time()
+    assert "no dictionary of weights" in refusal(path)
+    assert time.process_time() - began < 5
+
+
+def test_sizes_below_nothing_hide_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many tensors that share their numbers would count as few, beside one of negative size."""
+    monkeypatch.setattr(files, "LIMIT", 1 << 20)
+    sizes = {b"a": 1 << 17, b"b": 1 << 17, b"c": 1 << 17, b"d": -(1 << 19)}
+    items = b"".join(
+        b"X\x01\x00\x00\x00" + name + tensor_pickle(1 << 17, (size,))[11 : -len(b"s.")] + b"s"
+        for name, size in sizes.items()
+    )
+    path = torch_zip(tmp_path / "w.pth", b"\x80\x02}q\x00" + items + b".", **{"0": bytes(1 << 19)})
+    assert "negative" in refusal(path)
+
+
+def test_an_ordered_dictionary_of_python_2_is_read(tmp_path: Path) -> None:
+    one = tensor_pickle(length=4, shape=(4,))[5 : -len(b"s.")]
+    content = b"\x80\x02ccollections\nOrderedDict\n]](" + one + b"ea\x85R."
+    path = torch_zip(tmp_path / "w.pth", content, **{"0": np.ones(4, "<f4").tobytes()})
+    np.testing.assert_array_equal(read_weights(path).arrays["w"], np.ones(4))
+
+
+def test_what_a_file_says_does_not_reach_the_terminal_s_ear(tmp_path: Path) -> None:
+    path = torch_zip(tmp_path / "w.pth", b"\x80\x02cos\nsys\x1b[2Jtem\n.")
+    assert "\x1b" not in refusal(path)
 
 
 @settings(max_examples=60, deadline=None)
