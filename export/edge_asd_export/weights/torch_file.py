@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import math
 import struct
-import sys
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -27,10 +26,13 @@ LEGACY_SIGNATURE = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 
 _KIND = "PyTorch weights"
 _PROTOCOL = 1001
+# What reading a damaged archive or sequence of pickles ends with; an encrypted one with a RuntimeError.
 _FAULTS = (
-    *(ValueError, TypeError, KeyError, EOFError, OverflowError, RuntimeError),
+    *(ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error, struct.error),
 )
+# Others could unpack to any size at once, whatever the archive says, and PyTorch writes none of them.
+_PACKINGS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _TYPES: dict[str, DTypeLike] = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
@@ -56,32 +58,33 @@ def read(content: bytes, where: str) -> WeightsFile:
     """
     try:
         arrays = _read_zip(content, where) if content.startswith(ZIP_SIGNATURE) else _read_legacy(content, where)
-    except (
-        ValueError,
-        zipfile.BadZipFile,
-        KeyError,
-        EOFError,
-        struct.error,
-        NotImplementedError,
-        OverflowError,
-    ) as err:
-        raise broken(where, _KIND, err) from err
+    except _FAULTS as error:
+        raise broken(where, _KIND, error) from error
     return WeightsFile(where, "torch", arrays)
 
 
 def _read_zip(content: bytes, where: str) -> dict[str, Array]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         check_size(sum(entry.file_size for entry in archive.infolist()), where)
-        (listing,) = [name for name in archive.namelist() if name.endswith("/data.pkl")] or [""]
-        if not listing:
-            raise ValueError("an archive without data.pkl")
-        folder = listing.removesuffix("data.pkl")
+        listings = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        if len(listings) != 1:
+            raise ValueError(f"an archive with {len(listings) or 'no'} data.pkl")
+        folder = listings[0].removesuffix("data.pkl")
         order = folder + "byteorder"
-        if order in archive.namelist() and archive.read(order) != b"little":
+        if order in archive.namelist() and _member(archive, order) != b"little":
             raise ValueError("numbers of another byte order")
-        tensors = _tensors(read_pickle(io.BytesIO(archive.read(listing))).value)
+        tensors = _tensors(read_pickle(io.BytesIO(_member(archive, listings[0]))).value)
         keys = {tensor.storage.key for tensor in tensors.values()}
-        return _arrays(tensors, {key: archive.read(f"{folder}data/{key}") for key in keys}, where)
+        return _arrays(tensors, {key: _member(archive, f"{folder}data/{key}") for key in keys}, where)
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    entry = archive.getinfo(name)
+    if entry.compress_type not in _PACKINGS:
+        raise ValueError("an archive packed in another way than PyTorch's")
+    with archive.open(entry) as file:
+        # No more than was announced and counted, though more may be packed.
+        return file.read(entry.file_size)
 
 
 def _read_legacy(content: bytes, where: str) -> dict[str, Array]:
@@ -95,12 +98,15 @@ def _read_legacy(content: bytes, where: str) -> dict[str, Array]:
     described = read_pickle(file)
     tensors = _tensors(described.value)
     stretches: dict[str, bytes] = {}
-    for key in read_pickle(file).value:
+    keys = read_pickle(file).value
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise ValueError("no list of the numbers that follow")
+    for key in keys:
         (length,) = struct.unpack("<q", file.read(8))
-        storage = described.storages[str(key)]
+        storage = described.storages[key]
         if length != storage.length:
             raise ValueError(f"{length} numbers where {storage.length} are announced")
-        stretches[str(key)] = file.read(length * _dtype(storage).itemsize)
+        stretches[key] = file.read(length * _dtype(storage).itemsize)
     return _arrays(tensors, stretches, where)
 
 
@@ -110,9 +116,11 @@ def _tensors(content: Any) -> dict[str, Tensor]:
             content = content[wrapper]
     if not isinstance(content, dict):
         raise ValueError("no dictionary of weights")
-    tensors = {sys.intern(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
     if not tensors:
         raise ValueError("no weights")
+    if not all(isinstance(name, str) for name in tensors):
+        raise ValueError("weights whose name is no text")
     return tensors
 
 
@@ -126,8 +134,6 @@ def _array(tensor: Tensor, data: bytes) -> Array:
     dtype = _dtype(tensor.storage)
     if len(data) != tensor.storage.length * dtype.itemsize:
         raise ValueError(f"{len(data)} bytes for {tensor.storage.length} numbers")
-    if min((*tensor.shape, *tensor.strides, tensor.offset), default=0) < 0:
-        raise ValueError("a tensor of negative size")
     reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True))
     if math.prod(tensor.shape) and tensor.offset + reach >= tensor.storage.length:
         raise ValueError("a tensor that reaches beyond its numbers")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
 import pickle
 import struct
 import time
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -24,7 +26,7 @@ from edge_asd.cli import main
 from edge_asd.errors import InputError
 from edge_asd.recipe.models import Net
 from edge_asd_export.nets import Patches, build_net
-from edge_asd_export.weights import files, keras_h5, read_weights
+from edge_asd_export.weights import files, keras_h5, read_weights, torch_file
 from tests.edge_asd_export.nets.official import write_keras_h5
 from tests.edge_asd_export.nets.released import recordings, released
 
@@ -221,6 +223,23 @@ def test_a_zip_bomb_is_refused_before_it_unfolds(tmp_path: Path, monkeypatch: py
     assert "bytes of weights" in refusal(path)
 
 
+def test_a_zip_that_hides_its_size_does_not_unfold(tmp_path: Path) -> None:
+    size, path = 250_250_250, tmp_path / "bomb.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", tensor_pickle(length=4, shape=(4,)))
+        archive.writestr("archive/data/0", bytes(size))
+    content = path.read_bytes()
+    assert content.count(struct.pack("<I", size)) == 2
+    content = content.replace(struct.pack("<I", size), struct.pack("<I", 16))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError):
+            torch_file.read(content, "bomb.pth")
+        assert tracemalloc.get_traced_memory()[1] < size // 4
+    finally:
+        tracemalloc.stop()
+
+
 def test_tensors_that_share_their_numbers_do_not_unfold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LIMIT", 1 << 20)
     one = tensor_pickle(length=1 << 17, shape=(1 << 17,))[len(b"\x80\x02}q\x00X\x01\x00\x00\x00w") : -len(b"s.")]
@@ -301,6 +320,69 @@ def tensor_that_repeats_itself(path: Path) -> None:
     torch_zip(path, tensor_pickle(length=1, shape=(1 << 30,), stride=0), **{"0": bytes(4)})
 
 
+def weights_without_a_name(path: Path) -> None:
+    named = tensor_pickle(length=4, shape=(4,))
+    torch_zip(path, named.replace(b"X\x01\x00\x00\x00wc", b"K\x05c"), **{"0": bytes(16)})
+
+
+def packed_zip(path: Path, packing: int) -> bytearray:
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        archive.writestr("archive/data.pkl", tensor_pickle(length=4, shape=(4,)))
+        archive.writestr("archive/data/0", np.ones(4, "<f4").tobytes())
+    return bytearray(path.read_bytes())
+
+
+def zip_with_damaged_numbers(path: Path) -> None:
+    content = packed_zip(path, zipfile.ZIP_DEFLATED)
+    start = content.index(b"archive/data.pkl") + len(b"archive/data.pkl")
+    content[start : start + 2] = b"\xff\xff"
+    path.write_bytes(content)
+
+
+def zip_said_to_be_encrypted(path: Path) -> None:
+    content = packed_zip(path, zipfile.ZIP_STORED)
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+
+
+def zip_packed_another_way(path: Path) -> None:
+    packed_zip(path, zipfile.ZIP_BZIP2)
+
+
+def zip_of_an_unknown_packing(path: Path) -> None:
+    content = packed_zip(path, zipfile.ZIP_STORED)
+    content[content.index(b"PK\x01\x02") + 10] = 77
+    path.write_bytes(content)
+
+
+def zip_of_two_files(path: Path) -> None:
+    packed_zip(path, zipfile.ZIP_STORED)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("other/data.pkl", tensor_pickle(length=4, shape=(4,)))
+
+
+def old_file(path: Path, keys: Any) -> None:
+    values = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
+    described = tensor_pickle(length=4, shape=(4,))
+    pickled = [*(pickle.dumps(value, protocol=2) for value in values), described, pickle.dumps(keys, protocol=2)]
+    path.write_bytes(b"".join(pickled) + struct.pack("<q4f", 4, 1, 1, 1, 1))
+
+
+def old_file_of_other_numbers(path: Path) -> None:
+    old_file(path, ["1"])
+
+
+def old_file_without_a_list(path: Path) -> None:
+    old_file(path, 7)
+
+
+def old_file_of_laughs(path: Path) -> None:
+    tuples: Any = ()
+    for _ in range(60):
+        tuples = (tuples, tuples)
+    old_file(path, [tuples])
+
+
 def tensor_pickle(length: int, shape: tuple[int, ...], stride: int = 1) -> bytes:
     """What `torch.save({"w": tensor})` writes, by hand."""
     numbers = b"".join(b"J" + struct.pack("<i", size) for size in shape)
@@ -346,6 +428,9 @@ def checkpoint_of_noise(path: Path) -> None:
     [
         *(damaged_gzip, gzip_of_text, web_page, empty, half_an_h5, h5_without_keras, h5_that_points_elsewhere),
         *(h5_with_numbers_elsewhere, h5_that_claims_a_terabyte, zip_without_weights, half_a_zip),
+        *(weights_without_a_name, zip_with_damaged_numbers, zip_said_to_be_encrypted, zip_packed_another_way),
+        *(zip_of_an_unknown_packing, zip_of_two_files),
+        *(old_file_of_other_numbers, old_file_without_a_list, old_file_of_laughs),
         *(tensor_beyond_its_numbers, tensor_of_too_few_bytes, tensor_that_repeats_itself, checkpoint_of_noise),
         *(safetensors_beyond_its_end, safetensors_of_another_shape, safetensors_of_no_json),
         *(safetensors_that_share_their_bytes, pipe),
@@ -369,6 +454,21 @@ def test_a_file_that_the_hdf5_library_never_finishes_is_given_up(
     refusal(path)
 
 
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_no_damage_to_an_archive_ends_in_a_traceback(
+    packing: int, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "damaged.pth"
+    content = packed_zip(path, packing)
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(4, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    with contextlib.suppress(InputError):
+        read_weights(path)
+
+
 def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     refusal(tmp_path / "none.h5")
     refusal(tmp_path)
@@ -382,6 +482,10 @@ def test_the_same_made_well_is_read(tmp_path: Path) -> None:
     header = {"w": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "__metadata__": {"format": "pt"}}
     path.write_bytes(safetensors(header, numbers.tobytes()))
     np.testing.assert_array_equal(read_weights(path).arrays["w"], numbers.reshape(2, 3))
+    old_file(path, ["0"])
+    np.testing.assert_array_equal(read_weights(path).arrays["w"], np.ones(4))
+    packed_zip(path, zipfile.ZIP_DEFLATED)
+    np.testing.assert_array_equal(read_weights(path).arrays["w"], np.ones(4))
     packed = tmp_path / "w.h5.gz"
     packed.write_bytes(gzip.compress(small_h5(tmp_path / "w.h5").read_bytes()))
     assert set(read_weights(packed).arrays) == {"conv1/kernel", "conv1/bias"}
@@ -452,6 +556,18 @@ def test_every_array_is_the_file_s(tmp_path: Path) -> None:
     with h5py.File(released("squeezenet_v1.1_notop.h5")) as file:
         kernel = file["fire7/expand3x3/fire7/expand3x3_3/kernel:0"][()]
     np.testing.assert_array_equal(model.get_layer("features.10.expand3x3").get_weights()[0], kernel)
+
+
+@pytest.mark.parametrize("make", [weights_without_a_name, zip_with_damaged_numbers, zip_said_to_be_encrypted])
+def test_weights_add_says_it_in_one_line(
+    make: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "w.pth"
+    make(path)
+    assert main(["weights", "add", "vggish", str(path), "--folder", str(tmp_path / "store")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"edge-asd: {path}: expected PyTorch weights, found ")
+    assert not (tmp_path / "store").exists()
 
 
 def test_the_command_line_says_it_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
