@@ -12,6 +12,7 @@ from scipy.special import digamma
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
+from edge_asd.errors import InputError
 from edge_asd.recipe.detectors import BayesianGmmSettings, GmmSettings
 from edge_asd_export.fitting.requirements import require_rows, require_varying
 
@@ -73,7 +74,15 @@ def _fit(model: GaussianMixture | BayesianGaussianMixture, rows: NDArray[np.floa
     # The limit of iterations is a setting, and papers set it low: reaching it is worth a word, not a refusal.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(rows)
+        try:
+            model.fit(rows)
+        except ValueError as error:
+            raise InputError(
+                where,
+                expected=f"{model.n_components} components, each with rows that spread in every direction",
+                found=f"one without, of {len(rows)} rows with {rows.shape[1]} features",
+                remedy="raise reg_covar, ask for fewer components, or record more normal sound",
+            ) from error
     if not model.converged_:
         _LOG.warning("%s: the mixture was still improving after %d iterations", where, model.max_iter)
 

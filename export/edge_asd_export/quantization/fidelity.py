@@ -11,16 +11,23 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from edge_asd.bundle import Fidelity
-from edge_asd.errors import InputError
+from edge_asd.errors import EdgeAsdError, InputError
 from edge_asd.pipeline import RowSet
 from edge_asd.recipe.graph import Recipe
 from edge_asd_export.crossfit import folds_of
 from edge_asd_export.fit import fit_graph, judge
 from edge_asd_export.material import Stretch
+from edge_asd_export.quantization.carried import carried_by
 
 Float64 = NDArray[np.float64]
 
 _LEAST_NORM = 1e-12
+_FEWEST = 2
+"""Stretches of normal sound below which a fold leaves no other to fit to."""
+
+
+class UnjudgedError(EdgeAsdError):
+    """Nothing can be fitted to the rows of a net in float32, so that no form can be held against it."""
 
 
 class Variant(NamedTuple):
@@ -40,7 +47,8 @@ def measure(
     Parameters
     ----------
     recipe
-        What both were made for; only the parts that judge the branch are fitted, and to its rows alone.
+        What both were made for; only the parts that judge the branch are fitted, to its rows alone, and no larger than
+        these stretches carry.
     branch
         The branch.
     reference, variant
@@ -49,13 +57,25 @@ def measure(
         Of each labelled stretch, whether it is anomalous.
     seed
         Seed of all that is random.
+
+    Raises
+    ------
+    UnjudgedError
+        When the stretches are too few, or nothing can be fitted to what float32 makes of them.
     """
+    if len(reference.normal) < _FEWEST:
+        raise UnjudgedError(
+            f"{branch}: expected at least {_FEWEST} stretches of normal sound, found {len(reference.normal)}"
+        )
     recipe = recipe.judging_only(branch)
     vectors = [
         _vectors([*(stretch.rows[branch] for stretch in rows.normal), *(row_set[branch] for row_set in rows.labelled)])
         for rows in (reference, variant)
     ]
-    theirs = _clip_scores(recipe, reference, seed)
+    try:
+        theirs = _clip_scores(recipe, reference, seed)
+    except InputError as error:
+        raise UnjudgedError(str(error)) from error
     try:
         ours = _clip_scores(recipe, variant, seed)
     except InputError:
@@ -108,11 +128,15 @@ def _clip_scores(recipe: Recipe, variant: Variant, seed: int) -> dict[str, Float
     found: list[dict[str, float]] = []
     normal = variant.normal
     for fold in folds_of(normal, recipe.folds):
-        arrays = fit_graph(recipe, fold.others(normal), seed=seed)
-        found += judge(recipe, arrays, [stretch.rows for stretch in fold.held_out(normal)])
+        found += _scores(recipe, fold.others(normal), [stretch.rows for stretch in fold.held_out(normal)], seed)
     if variant.labelled:
-        found += judge(recipe, fit_graph(recipe, normal, seed=seed), variant.labelled)
+        found += _scores(recipe, normal, variant.labelled, seed)
     return {part: np.array([scores[part] for scores in found]) for part in recipe.enabled_parts}
+
+
+def _scores(recipe: Recipe, fitted_to: Sequence[Stretch], rows: Sequence[RowSet], seed: int) -> list[dict[str, float]]:
+    recipe = carried_by(recipe, fitted_to)
+    return judge(recipe, fit_graph(recipe, fitted_to, seed=seed), rows)
 
 
 def _change(

@@ -20,7 +20,7 @@ from edge_asd_export.graph import count_macs, stated_runtime
 from edge_asd_export.material import Stretch
 from edge_asd_export.progress import Advance
 from edge_asd_export.quantization.choice import Choice, choose
-from edge_asd_export.quantization.fidelity import Variant, measure
+from edge_asd_export.quantization.fidelity import UnjudgedError, Variant, measure
 from edge_asd_export.quantization.gate import describe, shortfalls
 
 T = TypeVar("T")
@@ -72,8 +72,9 @@ class Selected(NamedTuple):
 
 
 def spread(items: Sequence[T]) -> list[T]:
-    """Return no more than `MOST_COMPARED` of the items, spread evenly."""
-    return list(items[:: max(1, -(-len(items) // MOST_COMPARED))])
+    """Return `MOST_COMPARED` of the items, spread evenly, or all where there are fewer."""
+    count = min(len(items), MOST_COMPARED)
+    return [items[index * len(items) // count] for index in range(count)]
 
 
 def select(
@@ -181,7 +182,11 @@ def first_faithful(
             continue
         if quantization == "float32":
             return Form(quantization, content, None), refused
-        fidelity = compare(content)
+        try:
+            fidelity = compare(content)
+        except UnjudgedError as error:
+            refused.append(f"{quantization} cannot be judged ({error})")
+            continue
         faults = shortfalls(fidelity)
         if not faults:
             return Form(quantization, content, fidelity), refused
@@ -234,7 +239,8 @@ def store_best(
     )
     reason = choice.reason if not refused else "the best that is still the same net"
     record = record_of(form.content, form.quantization, reason, cost)
-    return form, msgspec.structs.replace(record, fidelity=form.fidelity), [f"{name}: {text}" for text in refused]
+    notes = [f"{name}: {text}; stored in {form.quantization}" for text in refused]
+    return form, msgspec.structs.replace(record, fidelity=form.fidelity), notes
 
 
 def record_of(content: bytes, quantization: str, reason: str, cost: Cost) -> NetworkRecord:

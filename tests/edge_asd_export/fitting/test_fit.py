@@ -159,3 +159,11 @@ def test_scikit_learn_is_all_it_takes() -> None:
         "import edge_asd_export.fitting"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("settings", [GmmSettings(components=3, covariance="full", reg_covar=0.0)], ids=kind)
+def test_a_component_without_spread_is_one_line(settings: DetectorSettings) -> None:
+    with pytest.raises(
+        InputError, match=r"parts\.a: expected 3 components.*of 8 rows with 5 features; raise reg_covar"
+    ):
+        fit_detector(settings, ROWS[:8], seed=0, where="parts.a")

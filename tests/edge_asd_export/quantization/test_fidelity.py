@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 from sklearn.metrics.pairwise import cosine_similarity
 
 from edge_asd.bundle import Fidelity
+from edge_asd.configuration import parse
+from edge_asd.recipe.detectors import GmmSettings
+from edge_asd.recipe.graph import Recipe
 from edge_asd_export.material import Stretch
-from edge_asd_export.quantization.fidelity import Variant, cosine, measure, rank_correlation
+from edge_asd_export.quantization.carried import carried_by
+from edge_asd_export.quantization.fidelity import UnjudgedError, Variant, cosine, measure, rank_correlation
 from edge_asd_export.quantization.gate import LIMITS, describe, shortfalls
 from tests.edge_asd_export.quantization import nets
 
@@ -63,6 +67,65 @@ def test_rows_that_nothing_can_be_fitted_to_are_a_collapse() -> None:
     assert found.spearman == 0.0
     assert found.centred_cosine == 0.0
     assert len(shortfalls(found)) >= 2
+
+
+_POOLED = """
+name: pooled
+folds: 2
+branches:
+  net: {{front_end: {{kind: rms}}, pooling: {pooling}, transform: {{standardize: true, pca: {pca}}}}}
+parts:
+  machine: {{branches: [net], detector: {detector}}}
+"""
+
+
+def _pooled(detector: str, pca: str = "12", pooling: str = "[mean]") -> Recipe:
+    return parse(_POOLED.format(detector=detector, pca=pca, pooling=pooling), Recipe, where="pooled")
+
+
+def _forms(count: int, labelled: int = 0) -> list[Variant]:
+    values = RNG.normal(size=(count + labelled, 1, 30))
+    noise = 1e-3 * RNG.normal(size=values.shape)
+    rows = [[{"net": row.astype(np.float32)} for row in each] for each in (values, values + noise)]
+    return [Variant([Stretch(Path(), 0, row) for row in each[:count]], each[count:]) for each in rows]
+
+
+@pytest.mark.parametrize(
+    "detector",
+    [
+        "{kind: mahalanobis}",
+        "{kind: mahalanobis, covariance: empirical}",
+        "{kind: gmm, components: 12}",
+        "{kind: bayesian-gmm, components: 12}",
+        "{kind: knn, k: 12}",
+        "{kind: density-knn, k: 12}",
+        "{kind: pca-residual, components: 8}",
+        "{kind: fusion, folds: 12, detectors: [{kind: knn, k: 11}, {kind: gmm, components: 5}]}",
+    ],
+)
+def test_a_graph_too_large_for_the_sample_is_judged_by_one_that_it_carries(detector: str) -> None:
+    # Folds of five of ten clips: everything here asks for more rows than that.
+    reference, variant = _forms(10, labelled=6)
+    found = measure(_pooled(detector), "net", reference, variant, [True] * 6, seed=0)
+    assert found.clips == 16
+    assert found.centred_cosine > 0.999
+
+
+def test_a_graph_that_the_sample_carries_is_left_as_it_is() -> None:
+    whole = _pooled("{kind: fusion, detectors: [{kind: gmm, components: 3}, {kind: knn, k: 4}]}", pca="5")
+    (form, _) = _forms(12)
+    assert carried_by(whole, form.normal) == whole
+    rows = [Stretch(Path(), 0, {"net": np.zeros((20, 30), np.float32)})] * 2
+    assert carried_by(_pooled("{kind: gmm, components: 20}", pooling="none"), rows).parts["machine"].detector == (
+        GmmSettings(components=20)
+    )
+
+
+def test_what_nothing_can_be_fitted_to_in_float32_is_not_judged() -> None:
+    reference, variant = _forms(10)
+    dead = [stretch._replace(rows={"net": np.ones((1, 30), np.float32)}) for stretch in reference.normal]
+    with pytest.raises(UnjudgedError, match=r"^branches\.net: expected features that vary"):
+        measure(_pooled("{kind: mahalanobis}"), "net", Variant(dead, []), variant, [], seed=0)
 
 
 def test_limits() -> None:

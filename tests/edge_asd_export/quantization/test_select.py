@@ -94,6 +94,28 @@ def test_float32_is_the_last_resort_and_held_against_nothing() -> None:
     assert len(refused) == 1
 
 
+def test_where_nothing_can_be_judged_the_net_stays_in_float32_and_a_note_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(selecting, "train_model", lambda *_: nets.interpolator())
+    recipe, evidence = nets.recipe(), nets.evidence()._replace(normal=nets.stretches(1))
+    with SILENT.bar("", 1) as advance:
+        found = select(recipe, nets.stretches(10), evidence, ledger=Ledger(None, print), seed=0, advance=advance)
+        assert found.records["net"].quantization == "float32"
+        (note,) = found.notes
+        assert note.startswith("net: float16 cannot be judged (net: expected at least 2 stretches of normal sound")
+        assert note.endswith("; stored in float32")
+        with pytest.raises(CheckFailedError, match=r"found int8 cannot be judged .*--quantize auto"):
+            select(
+                recipe.quantized("int8"),
+                nets.stretches(10),
+                evidence,
+                ledger=Ledger(None, print),
+                seed=0,
+                advance=advance,
+            )
+
+
 @pytest.mark.parametrize(("asked", "stores"), [("auto", "float16"), ("float32", "float32"), ("int8", "int8")])
 def test_the_record_says_what_was_stored_and_why(monkeypatch: pytest.MonkeyPatch, asked: Any, stores: str) -> None:
     monkeypatch.setattr(selecting, "train_model", lambda *_: nets.interpolator())
@@ -140,5 +162,10 @@ def test_scores_of_the_evidence_are_those_of_a_plain_loop() -> None:
 
 def test_evidence_is_spread_evenly() -> None:
     assert spread(list(range(100))) == list(range(100))
-    assert spread(list(range(250))) == list(range(0, 250, 3))
+    for count in (101, 104, 199, 200, 250, 1000):
+        found = spread(list(range(count)))
+        steps = np.diff([*found, count])
+        assert len(found) == 100
+        assert found[0] == 0
+        assert steps.max() - steps.min() <= 1
     assert spread([]) == []
