@@ -16,7 +16,7 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -141,9 +141,12 @@ class Quality(Settings):
     pauc: float
     """Partial area up to a false-positive rate of 0.1, standardized (McClish 1989)."""
     normal: int
-    """Normal recordings scored, none of which was trained on."""
+    """Normal recordings or stretches scored, none by a graph that was fitted to it."""
     anomalous: int
-    """Anomalous recordings scored."""
+    """Anomalous ones scored."""
+    ranked: Literal["recordings", "stretches"] = "recordings"
+    """What was ranked: whole recordings, each by the highest score of its horizons; or, where no normal recordings were
+    kept for testing, single stretches of one horizon, side by side, the normal ones by their held-out scores."""
 
 
 class Site(Settings):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,6 +20,7 @@ from edge_asd.calibration import Calibrated, calibrate
 from edge_asd.errors import InputError
 from edge_asd.files import require_writable
 from edge_asd.interpreter import Engine
+from edge_asd.pipeline import Pipeline
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.models import Trained
 from edge_asd.scoring import Scorer
@@ -32,7 +33,7 @@ from edge_asd_export.explaining import explanation_arrays
 from edge_asd_export.fit import Arrays, Embedders, Fitted, fit_graph
 from edge_asd_export.fitting.requirements import listed
 from edge_asd_export.labels import Labelled, sort_recordings
-from edge_asd_export.material import Material, Stretch, gather, gather_labelled
+from edge_asd_export.material import Material, Stretch, gather, gather_labelled, side_by_side_horizons
 from edge_asd_export.memory import Memory
 from edge_asd_export.oddities import odd_recordings
 from edge_asd_export.pretrained import GivenWeights, store_pretrained
@@ -131,7 +132,8 @@ def export(
     golden.require(bundle)
     test_scores = _test(bundle, labelled, reporter)
     if labelled.anomalous:
-        manifest = msgspec.structs.replace(manifest, quality=_quality(labelled, calibrated, test_scores))
+        quality = _quality(bundle, labelled, test_scores, reporter)
+        manifest = msgspec.structs.replace(manifest, quality=quality)
     bundle = write_bundle(output, manifest, arrays, selected.networks)
     excerpts = [Excerpt(stretch.recording, stretch.start) for stretch in judged]
     notes = [*_left_out(labelled), *selected.notes, *calibrated.notes, *odd_recordings(recipe, material.stretches)]
@@ -247,11 +249,27 @@ def _test(bundle: Bundle, labelled: Labelled, reporter: Reporter) -> dict[Path, 
     return {path: scorer.score(path).score for path in reporter.track(paths, "scoring test recordings")}
 
 
-def _quality(labelled: Labelled, calibrated: Calibrated, test_scores: dict[Path, float]) -> Quality:
+def _quality(bundle: Bundle, labelled: Labelled, test_scores: Mapping[Path, float], reporter: Reporter) -> Quality:
+    if labelled.normal:
+        normal = [test_scores[path] for path in labelled.normal]
+        return _ranked(normal, [test_scores[path] for path in labelled.anomalous], "recordings")
     # Without normal recordings kept for testing, the cross-fitted scores of the training ones stand in: they too were
-    # given by a graph that had not seen them.
-    normal = [test_scores[path] for path in labelled.normal] or calibrated.record.held_out
-    anomalous = [test_scores[path] for path in labelled.anomalous]
+    # given by a graph that had not seen them. They are of single stretches, so anomalous sound is cut as they were: the
+    # highest of many scores would beat any one of them.
+    anomalous = list(_stretch_scores(bundle, labelled.anomalous, reporter))
+    return _ranked(bundle.manifest.calibration.held_out, anomalous, "stretches")
+
+
+def _stretch_scores(bundle: Bundle, paths: Sequence[Path], reporter: Reporter) -> Iterator[float]:
+    recipe = side_by_side_horizons(bundle.recipe)
+    pipeline = Pipeline(bundle._replace(manifest=msgspec.structs.replace(bundle.manifest, recipe=recipe)))
+    for path in reporter.track(paths, "scoring stretches of test recordings"):
+        pipeline.reset()
+        for block in read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate):
+            yield from (score.value for score in pipeline.process(block))
+
+
+def _ranked(normal: Sequence[float], anomalous: Sequence[float], what: Literal["recordings", "stretches"]) -> Quality:
     truth = [0] * len(normal) + [1] * len(anomalous)
     scores = [*normal, *anomalous]
     return Quality(
@@ -259,4 +277,5 @@ def _quality(labelled: Labelled, calibrated: Calibrated, test_scores: dict[Path,
         pauc=float(roc_auc_score(truth, scores, max_fpr=0.1)),
         normal=len(normal),
         anomalous=len(anomalous),
+        ranked=what,
     )

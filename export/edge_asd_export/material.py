@@ -103,15 +103,16 @@ def gather_labelled(
     return stretches
 
 
-def _rows(recipe: Recipe, networks: Mapping[str, bytes] | None, memory: Memory | None = None) -> Rows | RememberedRows:
-    # What is yet to be trained gives its patches instead.
-    recipe = _side_by_side_horizons(recipe.without_models(except_for=recipe.pretrained_branches))
-    return rows_of(recipe, networks or {}, memory)
-
-
-def _side_by_side_horizons(recipe: Recipe) -> Recipe:
+def side_by_side_horizons(recipe: Recipe) -> Recipe:
+    """Return the same recipe with horizons that follow one another without overlap."""
     whole = Horizon(seconds=recipe.horizon.seconds, hop_seconds=recipe.horizon.seconds)
     return msgspec.structs.replace(recipe, horizon=whole)
+
+
+def _rows(recipe: Recipe, networks: Mapping[str, bytes] | None, memory: Memory | None = None) -> Rows | RememberedRows:
+    # What is yet to be trained gives its patches instead.
+    recipe = side_by_side_horizons(recipe.without_models(except_for=recipe.pretrained_branches))
+    return rows_of(recipe, networks or {}, memory)
 
 
 def _blocks(path: Path, recipe: Recipe) -> Iterator[NDArray[np.float32]]:

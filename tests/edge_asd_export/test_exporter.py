@@ -50,7 +50,7 @@ def test_quality_is_what_scikit_learn_makes_of_the_bundles_own_scores(made: Made
     assert quality.auc == pytest.approx(sum(pairs) / len(pairs), abs=1e-12)
     truth, scores = [0] * 5 + [1] * 4, [*normal, *wrong]
     assert quality.pauc == pytest.approx(_mcclish(truth, scores, 0.1), abs=1e-12)
-    assert (quality.normal, quality.anomalous) == (5, 4)
+    assert (quality.normal, quality.anomalous, quality.ranked) == (5, 4, "recordings")
     assert made.exported.test_scores == dict(
         zip(
             [*sorted(made.folder.glob("test/normal/*")), *sorted(made.folder.glob("test/abnormal/*"))],
@@ -74,9 +74,22 @@ def test_without_normal_recordings_to_test_with_the_held_out_scores_stand_in(tmp
     exported = export([tmp_path], recipe(WITHOUT_NET), tmp_path / "a.easd")
     quality, held_out = exported.bundle.manifest.quality, exported.calibrated.record.held_out
     assert quality is not None
-    assert (quality.normal, quality.anomalous) == (8, 3)
+    assert (quality.normal, quality.anomalous, quality.ranked) == (8, 3, "stretches")
     wrong = list(exported.test_scores.values())
     assert quality.auc == pytest.approx(roc_auc_score([0] * 8 + [1] * 3, [*held_out, *wrong]))
+
+
+def test_what_cannot_be_told_apart_is_not_told_apart_by_the_length_of_its_recordings(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for kind in ("normal", "abnormal"):
+        for number in range(12):
+            write(tmp_path / kind / f"{number}.wav", 0.05 * rng.standard_normal(6 * RATE))
+    quality = export(
+        [tmp_path], recipe(WITHOUT_NET, "horizon.hop_seconds=0.5"), tmp_path / "a.easd"
+    ).bundle.manifest.quality
+    assert quality is not None
+    assert (quality.normal, quality.anomalous, quality.ranked) == (72, 72, "stretches")
+    assert 0.35 < quality.auc < 0.6
 
 
 def test_without_anomalous_recordings_there_is_no_quality(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def _overview(facts: Facts) -> str:
     if facts.quality:
         quality = facts.quality
         said = f"AUC {quality.auc:.3f}, pAUC {quality.pauc:.3f}"
-        rows.append(("labelled", f"{said} ({quality.normal} normal, {quality.anomalous} anomalous)"))
+        rows.append(("labelled", f"{said} ({quality.normal} normal, {quality.anomalous} anomalous {quality.ranked})"))
     return _table(rows)
 
 

@@ -31,7 +31,7 @@ def describe(exported: Exported, output: Path) -> str:
         quality = manifest.quality
         lines.append(
             f"labelled    AUC {quality.auc:.3f}, pAUC {quality.pauc:.3f} "
-            f"({quality.normal} normal, {quality.anomalous} anomalous)"
+            f"({quality.normal} normal, {quality.anomalous} anomalous {quality.ranked})"
         )
     return "\n".join([*lines, *(f"note        {note}" for note in exported.notes)])
 
