@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.audio import read_blocks
+from edge_asd.audio import probe_recording, read_blocks
 from edge_asd.bundle import Fidelity
 from edge_asd.errors import InputError
 from edge_asd.features import build_front_end
@@ -22,6 +22,7 @@ from edge_asd.files import read_limited
 from edge_asd.pipeline import Rows, patch_shape
 from edge_asd.recipe.graph import Branch, Recipe
 from edge_asd.recipe.models import RANDOM, Net, Quantization, TfliteFile
+from edge_asd.scoring import too_short
 from edge_asd.version import __version__
 from edge_asd_export.conversion import convert
 from edge_asd_export.cost import Cost, Ledger, patches_per_second
@@ -220,19 +221,25 @@ def _variant(training: list[Stretch], normal: list[Stretch], anomalous: list[Str
 
 
 def representative_patches(recipe: Recipe, branch: str, recordings: Sequence[Path]) -> NDArray[np.float32]:
-    """Return patches of a branch, shape (n, frames, bands), of recordings spread evenly over all of them."""
+    """Return patches of a branch, shape (n, frames, bands), of recordings spread evenly over all of them.
+
+    Raises
+    ------
+    InputError
+        When one of these recordings cannot be read, or is shorter than the horizon.
+    """
     rows = Rows(recipe.judging_only(branch).without_models(), {}, where=recipe.name)
     chosen = recordings[:: -(-len(recordings) // _SAMPLES)]
     wanted = -(-_SAMPLES // len(chosen))
     found = []
     for path in chosen:
         blocks = read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
-        for _, horizon in rows.of_recording(blocks):
-            found.append(horizon[branch][:: max(1, len(horizon[branch]) // wanted)][:wanted].copy())
-            break
+        horizon = next((row_set for _, row_set in rows.of_recording(blocks)), None)
+        if horizon is None:
+            raise too_short(str(path), probe_recording(path).seconds, recipe)
+        found.append(horizon[branch][:: max(1, len(horizon[branch]) // wanted)][:wanted].copy())
     shape = _patches(recipe, recipe.branches[branch])
-    patches = np.concatenate(found) if found else np.empty((0, shape.frames * shape.bands), np.float32)
-    return patches.reshape(-1, shape.frames, shape.bands)
+    return np.concatenate(found).reshape(-1, shape.frames, shape.bands)
 
 
 def _patches(recipe: Recipe, branch: Branch) -> Patches:

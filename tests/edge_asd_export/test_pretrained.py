@@ -22,6 +22,8 @@ from edge_asd_export.tflite_file import choose_outputs
 from edge_asd_export.weights.checksums import digest
 from edge_asd_export.weights.store import Store
 from tests.edge_asd_export.nets.released import recordings, released
+from tests.edge_asd_export.small import write
+from tests.handmade import hum
 
 RECIPE = """
 name: try
@@ -216,3 +218,26 @@ def test_a_front_end_that_does_not_fit_is_refused(tmp_path: Path) -> None:
             tmp_path / "b.easd",
             weights={"": released("musicnn_MTT_musicnn.h5")},
         )
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_recordings_shorter_than_the_horizon_are_refused_in_one_line(count: int, tmp_path: Path) -> None:
+    rate, front_end, patch, _ = SYSTEMS["squeezenet-1.1"]
+    model = "{kind: net, name: squeezenet-1.1, weights: random}"
+    text = RECIPE.format(rate=rate, front_end=front_end, patch=patch, model=model, pooling="[mean]")
+    clips = [write(tmp_path / f"{number}.wav", hum(3.0, number)) for number in range(count)]
+    with pytest.raises(InputError) as error:
+        export(clips, parse(text, Recipe, where="r"), tmp_path / "b.easd")
+    assert str(error.value) == (
+        f"{clips[0]}: expected at least 10 s of sound, the horizon of one decision, found 3 s; "
+        "record longer, or export with --set horizon.seconds=3"
+    )
+
+
+def test_a_single_recording_is_too_little_in_one_line_too(tmp_path: Path) -> None:
+    rate, front_end, patch, _ = SYSTEMS["squeezenet-1.1"]
+    model = "{kind: net, name: squeezenet-1.1, weights: random}"
+    text = RECIPE.format(rate=rate, front_end=front_end, patch=patch, model=model, pooling="[mean]")
+    clip = write(tmp_path / "a.wav", hum(10.0, 1))
+    with pytest.raises(InputError, match="expected at least 5 stretches of 10 s of normal sound, found 1"):
+        export([clip], parse(text, Recipe, where="r"), tmp_path / "b.easd")
