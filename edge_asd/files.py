@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tempfile
 from pathlib import Path
 
@@ -84,19 +85,45 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def require_regular(path: Path, kind: str, where: str = "") -> int:
+    """Refuse what is no regular file, before it is opened: a pipe would wait for whoever writes into it.
+
+    Returns
+    -------
+    int
+        Its size, in bytes.
+
+    Raises
+    ------
+    InputError
+        When `path` is missing, a folder, a pipe or a device. `kind` says what was wanted, and `where` who named it.
+    """
+    place = f"{where}: {path}" if where else str(path)
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        found = getattr(error, "strerror", None) or str(error)
+        raise InputError(place, expected=kind, found=found) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(place, expected=kind, found="a folder")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(place, expected=kind, found="something that is no regular file")
+    return status.st_size
+
+
 def read_limited(path: Path, limit: int, kind: str) -> bytes:
     """Read a whole file of at most `limit` bytes.
 
     Raises
     ------
     InputError
-        When `path` is missing, is a folder, cannot be read, or is larger than `limit`. `kind` says what was wanted.
+        When `path` is missing, is no regular file, cannot be read, or is larger than `limit`. `kind` says what was
+        wanted.
     """
+    require_regular(path, kind)
     try:
         with path.open("rb") as file:
             content = file.read(limit + 1)
-    except IsADirectoryError as error:
-        raise InputError(str(path), expected=kind, found="a folder") from error
     except OSError as error:
         raise InputError(str(path), expected=kind, found=error.strerror or str(error)) from error
     if len(content) > limit:

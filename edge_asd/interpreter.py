@@ -15,6 +15,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,6 +152,9 @@ class Engine:
         return interpreter
 
     def _load(self, delegate: DelegateLibrary) -> Any:
+        if "/" in delegate.path and Path(delegate.path).exists() and not Path(delegate.path).is_file():
+            # The system's loader would wait for whoever writes into a pipe.
+            raise OSError(f"{delegate.path} is no regular file")
         # The interpreter's own loader leaves half an object behind when these fail, which complains when it is dropped.
         library = ctypes.PyDLL(delegate.path)
         if not all(hasattr(library, f"tflite_plugin_{verb}_delegate") for verb in ("create", "destroy")):

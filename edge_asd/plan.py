@@ -13,6 +13,8 @@ from edge_asd.audio import find_recordings
 from edge_asd.bundle import Bundle, read_bundle
 from edge_asd.capture import Files, Microphone, Need, SourceAddress, parse_source
 from edge_asd.configuration import read_secret, resolve_path
+from edge_asd.errors import InputError
+from edge_asd.files import require_regular
 from edge_asd.firmware import Firmware, Mqtt, Source
 from edge_asd.interpreter import DelegateLibrary, Engine
 
@@ -125,7 +127,8 @@ def _digest(mqtt: Mqtt) -> str:
     digest = hashlib.sha256()
     for file in _credentials(mqtt):
         # What cannot be read is told, in words, by whoever uses it.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, InputError):
+            require_regular(file, "a file")
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -35,7 +35,7 @@ LAYERS = {
     "recipe": "settings",
     "microphones": "errors",
     # The stages, as the signal passes them: none knows another; only capture reads files through audio.
-    "audio": "errors",
+    "audio": "errors files",
     "capture": "audio errors microphones",
     "frames": "",
     "features": "errors recipe",
@@ -74,7 +74,7 @@ LAYERS = {
     "logs": "firmware",
     "metrics": "publish",
     "web": "firmware metrics publish",
-    "plan": "audio bundle capture configuration firmware golden interpreter",
+    "plan": "audio bundle capture configuration errors files firmware golden interpreter",
     "listener": "bundle capture errors evidence explanation firmware interpreter judgement pipeline publish scoring",
     "crew": "capture errors evidence firmware judgement listener plan publish",
     "roster": "errors files publish",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from edge_asd.audio.mixing import Channel, check_channel, to_mono
 from edge_asd.audio.resampling import Resampler
 from edge_asd.errors import InputError
+from edge_asd.files import require_regular
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +141,8 @@ def cut_blocks(blocks: Iterable[NDArray[np.float32]], start: int, stop: int) -> 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     soundfile = load_soundfile()
-    _check_regular(path)
+    if require_regular(path, "a recording") == 0:
+        raise InputError(str(path), expected="a recording", found="an empty file")
     try:
         # Opened here, so that a missing or forbidden file is told apart from one that is no recording.
         with path.open("rb") as stream, soundfile.SoundFile(stream.fileno(), closefd=False) as file:
@@ -154,22 +155,6 @@ def _opened(path: Path) -> Iterator[Any]:
         ) from error
     except OSError as error:
         raise InputError(str(path), expected="a recording", found=error.strerror or str(error)) from error
-
-
-def _check_regular(path: Path) -> None:
-    try:
-        status = path.stat()
-    except (OSError, ValueError) as error:
-        raise InputError(
-            str(path), expected="a recording", found=getattr(error, "strerror", None) or str(error)
-        ) from error
-    if stat.S_ISDIR(status.st_mode):
-        raise InputError(str(path), expected="a recording", found="a folder")
-    # Opening a pipe would wait for whoever writes into it.
-    if not stat.S_ISREG(status.st_mode):
-        raise InputError(str(path), expected="a recording", found="something that is no regular file")
-    if status.st_size == 0:
-        raise InputError(str(path), expected="a recording", found="an empty file")
 
 
 def _check_header(path: Path, file: Any) -> None:

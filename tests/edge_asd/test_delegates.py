@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -80,6 +81,14 @@ def test_what_is_no_delegate_is_given_up(path: str) -> None:
     chosen = engine(path)
     assert Network(PROBE, engine=chosen)(TWO) == 4.0
     assert chosen.failure
+
+
+def test_a_pipe_in_the_place_of_a_delegate_is_given_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "libedgetpu.so.1")
+    chosen = engine(str(tmp_path / "libedgetpu.so.1"))
+    assert Network(PROBE, engine=chosen)(TWO) == 4.0
+    assert chosen.failure is not None
+    assert "is no regular file" in chosen.failure
 
 
 def test_what_fails_while_it_runs_is_given_up_and_loses_nothing(library: str) -> None:

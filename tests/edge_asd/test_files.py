@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_asd.errors import InputError
-from edge_asd.files import read_limited, require_writable, target_of, write_atomically
+from edge_asd.files import read_limited, require_regular, require_writable, target_of, write_atomically
 
 
 def names(folder: Path) -> list[str]:
@@ -74,3 +74,26 @@ def test_a_file_larger_than_its_limit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.easd").write_bytes(b"12345")
     with pytest.raises(InputError, match="expected a bundle of at most 4 bytes, found a larger file"):
         read_limited(tmp_path / "a.easd", 4, "a bundle")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("pipe", "something that is no regular file"),
+        ("/dev/zero", "something that is no regular file"),
+        (".", "a folder"),
+        ("nowhere", "No such file or directory"),
+        ("a\0b", "embedded null byte"),
+    ],
+)
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(name: str, found: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match=f"expected a bundle, found {found}$"):
+        read_limited(tmp_path / name, 5, "a bundle")
+
+
+def test_a_regular_file_is_measured_and_who_named_another_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.pem").write_bytes(b"12345")
+    assert require_regular(tmp_path / "a.pem", "a certificate") == 5
+    with pytest.raises(InputError, match=f"^mqtt.tls.ca_file: {tmp_path}: expected a certificate, found a folder$"):
+        require_regular(tmp_path, "a certificate", "mqtt.tls.ca_file")

@@ -379,7 +379,9 @@ def test_certificates_that_are_renewed_under_their_old_names_are_shown(site: Pat
 
 
 @pytest.mark.parametrize(
-    "text", ["device: [", "device: bench-1\n", "", None], ids=["no YAML", "incomplete", "empty", "gone"]
+    "text",
+    ["device: [", "device: bench-1\n", "", None, "pipe"],
+    ids=["no YAML", "incomplete", "empty", "gone", "a pipe"],
 )
 def test_a_configuration_that_cannot_be_used_is_refused(device: Device, text: str | None) -> None:
     device.write(HUM)
@@ -387,6 +389,9 @@ def test_a_configuration_that_cannot_be_used_is_refused(device: Device, text: st
     wait_for(lambda: windows(device, "hum") >= 2)
     if text is None:
         device.config.unlink()
+    elif text == "pipe":
+        device.config.unlink()
+        os.mkfifo(device.config)
     else:
         device.config.write_text(text)
     device.signal(signal.SIGHUP)
@@ -397,7 +402,8 @@ def test_a_configuration_that_cannot_be_used_is_refused(device: Device, text: st
 
 def test_a_file_that_hangs_keeps_the_daemon_from_nothing(device: Device) -> None:
     device.write(HUM)
-    device.start()
+    # A pipe stands for a disk that hangs, where nobody asks what it is.
+    device.start("import edge_asd.files\nedge_asd.files.require_regular = lambda *_: 1")
     wait_for(lambda: windows(device, "hum") >= 2)
     device.config.unlink()
     os.mkfifo(device.config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -173,6 +174,15 @@ def test_a_missing_password_or_certificate_is_an_error(check: Callable[..., str]
     (tmp_path / "ca.pem").write_text("no certificate")
     with pytest.raises(InputError, match=r"mqtt.tls.ca_file: expected a file of PEM certificates"):
         check(FIRMWARE.replace("port: 1883", "tls: {ca_file: ca.pem}"))
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(check: Callable[..., str], tmp_path: Path) -> None:
+    for name in ("pipe", "pump-3.easd"):
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match=r"pump-3.easd: expected a bundle, found something that is no regular file"):
+        check(FIRMWARE)
+    with pytest.raises(InputError, match=r"pipe: expected a YAML file, found something that is no regular file"):
+        check_configuration(tmp_path / "pipe")
 
 
 def test_overrides_are_checked_too(check: Callable[..., str]) -> None:

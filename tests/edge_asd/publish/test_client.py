@@ -371,7 +371,10 @@ def test_encryption_towards_a_plain_port_is_named(
     [
         ({"ca_file": "/nowhere/ca.pem"}, "mqtt.tls.ca_file"),
         ({"ca_file": "{folder}/broker.ext"}, "mqtt.tls.ca_file"),
-        ({"cert_file": "{folder}/device.crt", "key_file": "/nowhere.key"}, "mqtt.tls.cert_file"),
+        ({"cert_file": "{folder}/device.crt", "key_file": "/nowhere.key"}, "mqtt.tls.key_file"),
+        ({"ca_file": "{folder}/pipe"}, "mqtt.tls.ca_file"),
+        ({"cert_file": "{folder}/pipe", "key_file": "{folder}/device.key"}, "mqtt.tls.cert_file"),
+        ({"cert_file": "{folder}/device.crt", "key_file": "{folder}/pipe"}, "mqtt.tls.key_file"),
         ({"cert_file": "{folder}/device.crt", "key_file": "{folder}/broker.key"}, "mqtt.tls.cert_file"),
         ({"cert_file": "{folder}/device.crt", "key_file": "{folder}/locked.key"}, "mqtt.tls.cert_file"),
     ],
@@ -381,6 +384,7 @@ def test_certificates_that_cannot_be_used_are_refused_at_once(
 ) -> None:
     lock = ["-aes256", "-passout", "pass:secret", "-out", certificates.path("locked.key")]
     subprocess.run(["openssl", "ec", "-in", certificates.path("device.key"), *lock], check=True, capture_output=True)
+    os.mkfifo(certificates.path("pipe"))
     given = {field: path.format(folder=certificates.folder) for field, path in files.items()}
     with pytest.raises(InputError, match=where):
         Publisher("pi-07", Mqtt(host="localhost", tls=Tls(**given)), None, info)
