@@ -63,7 +63,7 @@ LAYERS = {
     ),
     # What a person writes and reads.
     "configuration": "errors files firmware recipe",
-    "configuration.check": "alarms bundle capture configuration errors firmware publish recipe",
+    "configuration.check": "alarms audio bundle capture configuration errors firmware publish recipe",
     "recipe.shipped": "configuration errors recipe settings",
     "schema": "configuration errors files publish",
     # The daemon.

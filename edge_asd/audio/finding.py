@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from edge_asd.errors import InputError
+from edge_asd.files import require_regular
 
 SUFFIXES = frozenset(
     (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64")
@@ -23,11 +24,12 @@ def find_recordings(path: Path) -> list[Path]:
     Raises
     ------
     InputError
-        When `path` does not exist, cannot be read, or is a folder without recordings.
+        When `path` does not exist, cannot be read, is a pipe or a device, or a folder without recordings.
     """
     if not _exists(path):
         raise InputError(str(path), expected="a recording or a folder of recordings", found="no such file or folder")
     if not path.is_dir():
+        require_regular(path, "a recording or a folder of recordings")
         return [path]
     found = sorted(_walk(path))
     if not found:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edge_asd.alarms import asked_per_week, threshold_of
+from edge_asd.audio import find_recordings
 from edge_asd.bundle import Bundle, read_bundle
 from edge_asd.capture import Files, Stdin, parse_source
 from edge_asd.configuration.documents import recognized
@@ -89,12 +90,20 @@ def _source_lines(firmware: Firmware, path: Path) -> Iterator[str]:
 def _origin(source: Source, where: str) -> str:
     address = parse_source(source.source)
     if isinstance(address, Files):
-        if not address.path.exists():
-            raise InputError(f"{where}.source", expected="a recording or a folder of them", found=f"no {address.path}")
+        _require_recordings(address.path, f"{where}.source")
         return str(address.path)
     if isinstance(address, Stdin):
         return f"standard input ({address.format}, {address.rate} Hz, {address.channels} channel(s))"
     return f"the microphone {address.name!r}" if address.name else "the default microphone"
+
+
+def _require_recordings(path: Path, where: str) -> None:
+    try:
+        find_recordings(path)
+    except InputError as error:
+        raise InputError(
+            f"{where}: {error.where}", expected=error.expected, found=error.found, remedy=error.remedy
+        ) from error
 
 
 def _bundle(source: Source, where: str) -> Bundle:

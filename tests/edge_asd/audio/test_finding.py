@@ -70,6 +70,13 @@ def test_an_empty_folder_is_refused_and_the_line_says_what_was_looked_for(tmp_pa
         find_recordings(tmp_path)
 
 
+def test_a_pipe_or_a_device_is_no_recording(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    for path in (tmp_path / "pipe.wav", Path("/dev/zero")):
+        with pytest.raises(InputError, match=r"expected a recording or a folder of recordings, found something that"):
+            find_recordings(path)
+
+
 @pytest.mark.parametrize("path", ["nowhere", "a\0b"])
 def test_what_is_not_there_is_refused(tmp_path: Path, path: str) -> None:
     with pytest.raises(InputError, match=r"nowhere: expected|null"):

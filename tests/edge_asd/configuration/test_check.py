@@ -136,6 +136,7 @@ def test_a_login_is_told_without_its_password(check: Callable[..., str], bundle:
     (tmp_path / "pw").write_text("hunter2-Zq\n")
     (tmp_path / "pw").chmod(0o600)
     (tmp_path / "sound").mkdir()
+    (tmp_path / "sound" / "a.wav").touch()
     text = FIRMWARE.replace("port: 1883", "username: plant, password_file: pw").replace("mic:USB Audio", "file:sound")
     report = check(text, EDGE_ASD__SOURCES__0__CHANNEL="mix", EDGE_ASD__SOURCES__0__DECISION__THRESHOLD="3.5")
     assert f"as plant with the password in {tmp_path}/pw" in report
@@ -163,8 +164,21 @@ def test_a_bundle_that_is_none_is_an_error(check: Callable[..., str], tmp_path: 
 
 
 def test_a_missing_recording_is_an_error(check: Callable[..., str], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"sources\[0\].source: expected a recording or a folder of them, found no "):
+    with pytest.raises(
+        InputError, match=r"sources\[0\].source: .*none.wav: expected a recording or a folder of .*no such"
+    ):
         check(FIRMWARE.replace("mic:USB Audio", "file:none.wav?speed=max"))
+
+
+def test_a_source_that_monitor_would_refuse_is_an_error(check: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for name, found in (("empty", "none in it"), ("notes", "none in it"), ("pipe", "something"), ("/dev/zero", "some")):
+        path = tmp_path / name
+        with pytest.raises(InputError, match=rf"given.yaml: sources\[0\].source: {path}: expected a .*found {found}"):
+            check(FIRMWARE.replace("mic:USB Audio", f"file:{name}"))
 
 
 def test_a_missing_password_or_certificate_is_an_error(check: Callable[..., str], tmp_path: Path) -> None:
