@@ -16,9 +16,9 @@ from edge_asd.firmware import Firmware, Source, Tls
 def load_firmware(path: Path, *, environ: Mapping[str, str] | None = None, overrides: Iterable[str] = ()) -> Firmware:
     """Read a firmware configuration and make its paths absolute: in the file they are relative to its folder.
 
-    Where it names no spool or no folder of clips, the default is filled in: `DEVICE-DIGEST.spool` and `.clips` in
-    `$STATE_DIRECTORY`, else in `$XDG_STATE_HOME/edge-asd`, else in `~/.local/state/edge-asd`; the digest is that of the
-    file's own path.
+    Where it names no spool, the default is filled in: `DEVICE-DIGEST.spool` in `$STATE_DIRECTORY`, else in
+    `$XDG_STATE_HOME/edge-asd`, else in `~/.local/state/edge-asd`; the digest is that of the file's own path. Where it
+    names no folder of clips, it is that beside the spool which ends in `.clips` instead.
 
     Parameters
     ----------
@@ -37,8 +37,12 @@ def load_firmware(path: Path, *, environ: Mapping[str, str] | None = None, overr
     firmware = with_absolute_paths(load(path, Firmware, environ=environ, overrides=overrides), path)
     default = _spool_path(firmware.device, path, os.environ if environ is None else environ)
     spool = replace(firmware.spool, path=firmware.spool.path or str(default))
-    evidence = replace(firmware.evidence, path=firmware.evidence.path or str(default.with_suffix(".clips")))
+    evidence = replace(firmware.evidence, path=firmware.evidence.path or _beside(spool.path or str(default)))
     return replace(firmware, spool=spool, evidence=evidence)
+
+
+def _beside(spool: str) -> str:
+    return f"{spool.removesuffix('.spool')}.clips"
 
 
 def _spool_path(device: str, configuration: Path, environ: Mapping[str, str]) -> Path:

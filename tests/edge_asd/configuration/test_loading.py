@@ -110,6 +110,20 @@ def test_a_spool_that_is_not_named_stands_where_the_system_keeps_state(tmp_path:
     assert load_firmware(paths[0], environ=systemd).spool.path == str(tmp_path / "e.spool")
 
 
+@pytest.mark.parametrize(
+    ("spool", "clips"),
+    [("", "d-[0-9a-f]{8}.clips"), ("state/e.spool", "state/e.clips"), ("events", "events.clips")],
+)
+def test_clips_stand_beside_the_spool_where_nothing_else_is_said(tmp_path: Path, spool: str, clips: str) -> None:
+    path = tmp_path / "a.yaml"
+    text = "device: d\nmqtt: {host: b}\nsources: [{name: a, bundle: a.easd, source: mic}]\n"
+    path.write_text(text + (f"spool: {{path: {spool}}}\n" if spool else ""))
+    found = load_firmware(path, environ={"STATE_DIRECTORY": str(tmp_path)}).evidence.path
+    assert re.fullmatch(f"{tmp_path}/{clips}", str(found))
+    path.write_text(path.read_text() + "evidence: {path: kept}\n")
+    assert load_firmware(path).evidence.path == str(tmp_path / "kept")
+
+
 def test_reading_a_configuration_loads_no_heavy_module() -> None:
     code = "import sys, edge_asd.configuration, edge_asd.firmware; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
