@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 _MOST_WAITING = 8
@@ -34,9 +35,14 @@ class Board:
         self._newest: dict[str, Notice] = {}
         self._waiting: dict[str, deque[Notice]] = {}
 
-    def put(self, notice: Notice) -> None:
-        """Put up a notice, to be sent when it is due."""
+    def put(self, notice: Notice, due: Callable[[], float] | None = None) -> None:
+        """Put up a notice, to be sent when it is due; where `due` is given, it says when.
+
+        It is asked at a moment when nothing is taken: what it takes the place of may else go out in between.
+        """
         with self._lock:
+            if due is not None:
+                notice = notice._replace(due=due())
             self._newest[notice.topic] = notice
             waiting = self._waiting.setdefault(notice.topic, deque(maxlen=_MOST_WAITING))
             while waiting and (waiting[-1].kind == notice.kind or waiting[-1].due > notice.due):

@@ -233,8 +233,7 @@ class Publisher:
         topic = self._topics.state(state.source)
         with self._lock:
             limiter = self._limiters.setdefault(state.source, StateLimiter(self._state_interval_s))
-            due = limiter.due(state.verdict, time.monotonic())
-        self._put_up(topic, state, due=due, kind=state.verdict)
+        self._put_up(topic, state, due=lambda: limiter.due(state.verdict, time.monotonic()), kind=state.verdict)
 
     def event(self, event: Event) -> None:
         """Publish the beginning, course or end of an anomaly; it is kept until the broker has acknowledged it."""
@@ -272,11 +271,11 @@ class Publisher:
         topic: str,
         message: Info | Health | State,
         qos: int = 1,
-        due: float = float("-inf"),
+        due: Callable[[], float] | None = None,
         kind: str = "",
     ) -> None:
         with self._lock:
-            self._board.put(Notice(topic, encode(self._sealed(message)), qos, due, kind))
+            self._board.put(Notice(topic, encode(self._sealed(message)), qos, float("-inf"), kind), due)
         self._courier.wake()
 
     def _sealed(self, message: MessageType) -> MessageType:

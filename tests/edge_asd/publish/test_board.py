@@ -70,3 +70,9 @@ def test_what_changes_without_end_does_not_pile_up() -> None:
     for index in range(1000):
         board.put(Notice("a", b"%d" % index, 1, 0, str(index)))
     assert taken(board, 0) == [b"%d" % index for index in range(992, 1000)]
+
+
+def test_when_a_notice_is_due_can_be_said_as_it_is_put() -> None:
+    board = Board()
+    board.put(Notice("a", b"1", 1, NOW), lambda: 5.0)
+    assert (taken(board, 4), taken(board, 5)) == ([], [b"1"])

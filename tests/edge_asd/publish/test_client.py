@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -20,6 +22,7 @@ from edge_asd.errors import InputError
 from edge_asd.firmware import Mqtt, Tls
 from edge_asd.publish import Event, Health, Info, Publisher, SourceHealth, State, payload_schemas
 from edge_asd.publish.pacing import Patience
+from edge_asd.publish.payloads import encode
 from tests.edge_asd.publish.certificates import Certificates, encrypted, users
 
 if TYPE_CHECKING:
@@ -152,6 +155,38 @@ def test_a_state_that_is_due_goes_out_without_another_call(
         listener.wait_for(on("state"))
         publisher.state(make_state(score=2.0))
         listener.wait_for(lambda message: on("state")(message) and valid(message)["score"] == 2.0)
+
+
+def test_a_state_that_comes_while_the_one_before_it_goes_out_waits_for_its_turn(
+    make_publisher: MakePublisher, make_state: Callable[..., State], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher = make_publisher(1883, state_interval_s=10)
+    now = 1000.0
+    sent: list[float] = []
+
+    def send() -> None:
+        while notice := publisher._board.take(now):
+            if notice.topic.endswith("/state"):
+                sent.append(json.loads(notice.payload)["score"])
+
+    def encode_at_the_turn(message: State) -> bytes:
+        nonlocal now
+        now = 1010.0
+        send()
+        return encode(message)
+
+    monkeypatch.setattr("edge_asd.publish.client.time", SimpleNamespace(monotonic=lambda: now, time=time.time))
+    publisher.state(make_state(score=1.0))
+    send()
+    now = 1009.9
+    publisher.state(make_state(score=2.0))
+    monkeypatch.setattr("edge_asd.publish.client.encode", encode_at_the_turn)
+    publisher.state(make_state(score=3.0))
+    send()
+    assert sent == [1.0, 2.0]
+    now = 1020.0
+    send()
+    assert sent == [1.0, 2.0, 3.0]
 
 
 CHILD = """
