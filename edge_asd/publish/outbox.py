@@ -12,6 +12,7 @@ import logging
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from edge_asd.publish.payloads import Event, Spool
@@ -27,6 +28,9 @@ _LOOK_AROUND_S = 60.0
 _CLOSE_S = 5.0
 _REPEAT_S = 600.0
 _EMPTY = Stock(0, 0, None, 0)
+_NO_ROOM = "no room for all events that wait"
+_TOO_OLD = "events have waited for longer than they may"
+_DAMAGED = "events in the spool are damaged and cannot be read"
 
 
 class Outbox:
@@ -58,7 +62,7 @@ class Outbox:
         self._retry_s = retry_s
         self._news = threading.Condition()
         self._newest = 0
-        self._dropped = 0
+        self._dropped: Counter[str] = Counter()
         # An entry goes from fresh over writing into the file; whatever is acknowledged once it is no longer fresh is
         # done, until the file has forgotten it.
         self._fresh: dict[int, Event] = {}
@@ -149,7 +153,7 @@ class Outbox:
             return Spool(
                 depth=depth,
                 oldest=oldest if depth else None,
-                dropped=self._dropped,
+                dropped=self._dropped.total(),
                 in_memory=held,
                 error=self._fault,
             )
@@ -184,7 +188,7 @@ class Outbox:
         with self._news:
             if order not in self._done:
                 self._done.add(order)
-                self._count_dropped(1)
+                self._count_dropped(1, _DAMAGED)
 
     def _note(self, course: dict[str, Event]) -> None:
         self._course.update(course)
@@ -194,12 +198,13 @@ class Outbox:
     def _drop(self) -> None:
         order = min(self._fresh, key=lambda order: (is_alarm(self._fresh[order]), order))
         del self._fresh[order]
-        self._count_dropped(1)
+        self._count_dropped(1, _NO_ROOM)
 
-    def _count_dropped(self, count: int) -> None:
-        before, self._dropped = self._dropped, self._dropped + count
-        if self._dropped.bit_length() > before.bit_length():
-            _log.warning("no room for all events that wait: %d dropped so far", self._dropped)
+    def _count_dropped(self, count: int, why: str) -> None:
+        before = self._dropped[why]
+        now = self._dropped[why] = before + count
+        if now.bit_length() > before.bit_length():
+            _log.warning("%s: %d dropped so far", why, now)
 
     # The thread.
 
@@ -250,7 +255,7 @@ class Outbox:
             self._settle(file.stock(), forgotten=done)
         aged = file.age()
         if aged:
-            self._settle(file.stock(), aged)
+            self._settle(file.stock(), aged, why=_TOO_OLD)
 
     def _usable_file(self) -> SpoolFile:
         file = self._file
@@ -298,12 +303,12 @@ class Outbox:
             while len(self._fresh) > self._capacity:
                 self._drop()
 
-    def _settle(self, stock: Stock, dropped: int = 0, forgotten: Iterable[int] = ()) -> None:
+    def _settle(self, stock: Stock, dropped: int = 0, forgotten: Iterable[int] = (), why: str = _NO_ROOM) -> None:
         with self._news:
             self._stock, self._writing, self._noting = stock, {}, {}
             self._done.difference_update(forgotten)
             if dropped:
-                self._count_dropped(dropped)
+                self._count_dropped(dropped, why)
 
     def _tell(self, error: BaseException) -> None:
         problem = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

@@ -353,7 +353,12 @@ def test_damage_that_shows_while_it_runs_loses_nothing_that_is_new(
 )
 @pytest.mark.parametrize("place", [1, 2])
 def test_an_event_that_cannot_be_read_is_given_up_and_no_other(
-    path: Path, open_outbox: Callable[..., Outbox], make_event: MakeEvent, change: str, place: int
+    path: Path,
+    open_outbox: Callable[..., Outbox],
+    make_event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+    change: str,
+    place: int,
 ) -> None:
     first = open_outbox()
     for _ in range(3):
@@ -367,6 +372,21 @@ def test_an_event_that_cannot_be_read_is_given_up_and_no_other(
     assert scores(second) == [[11, 12], [10, 12]][place - 1]
     wait_until(lambda: second.summary().depth == 2)
     assert second.summary().dropped == 1
+    assert "events in the spool are damaged and cannot be read: 1 dropped so far" in caplog.messages
+    assert "no room" not in caplog.text
+
+
+def test_what_is_given_up_for_its_age_is_told_so(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Old(SpoolFile):
+        def age(self) -> int:
+            return 2
+
+    outbox = Outbox(lambda: Old(path, MEBIBYTE, 3600.0))
+    outbox.open()
+    outbox.close()
+    assert outbox.summary().dropped >= 2
+    assert "events have waited for longer than they may: 2 dropped so far" in caplog.messages
+    assert "no room" not in caplog.text
 
 
 def test_whoever_puts_never_waits_for_the_disk(path: Path, make_event: MakeEvent) -> None:
