@@ -1,6 +1,7 @@
 """Recordings and samples: finding, reading, decoding, choice of channel, resampling."""
 
-from edge_asd.audio.finding import SUFFIXES, find_recordings, spare_recording
+from edge_asd.audio.finding import SUFFIXES, find_recordings, find_rooted, spare_recording
+from edge_asd.audio.labels import ToldApart, tell_apart
 from edge_asd.audio.mixing import Channel, check_channel, to_mono
 from edge_asd.audio.pcm import SAMPLE_FORMATS, PcmDecoder, SampleFormat
 from edge_asd.audio.recordings import (
@@ -26,14 +27,17 @@ __all__ = [
     "Resampler",
     "Roll",
     "SampleFormat",
+    "ToldApart",
     "check_channel",
     "cut_blocks",
     "find_recordings",
+    "find_rooted",
     "load_soundfile",
     "output_length",
     "probe_recording",
     "read_blocks",
     "read_recording",
     "spare_recording",
+    "tell_apart",
     "to_mono",
 ]

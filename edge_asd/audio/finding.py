@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -39,6 +39,19 @@ def find_recordings(path: Path) -> list[Path]:
             found="none in it or below it",
             remedy="name the folder that holds them",
         )
+    return found
+
+
+def find_rooted(given: Iterable[Path]) -> dict[Path, Path]:
+    """Return each recording of several files and folders once, and for each the topmost folder whose name counts.
+
+    That is the folder that was named, or the one in which a file lies that was named; errors as `find_recordings`.
+    """
+    found: dict[Path, Path] = {}
+    for each in given:
+        root = each if each.is_dir() else each.parent
+        for path in find_recordings(each):
+            found.setdefault(path, root)
     return found
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from edge_asd import golden
-from edge_asd.audio import cut_blocks, find_recordings, read_blocks, spare_recording
+from edge_asd.audio import cut_blocks, find_rooted, read_blocks, spare_recording
 from edge_asd.bundle import SCHEMA, Bundle, Manifest, Quality, Training, pack, unpack, write_bundle
 from edge_asd.calibration import Calibrated, calibrate
 from edge_asd.errors import InputError
@@ -112,7 +112,7 @@ def export(
     _check_seed(seed)
     require_writable(output)
     spare_recording(output)
-    labelled = sort_recordings(_find(recordings))
+    labelled = sort_recordings(find_rooted(recordings))
     recipe = name_sections(limit_bandwidth(recipe, labelled.training), labelled.training)
     ledger = Ledger(board, reporter.say)
     pretrained = store_pretrained(
@@ -157,15 +157,6 @@ def _check_seed(seed: int) -> None:
     # NumPy's legacy generator, which Keras seeds too, takes no other.
     if not 0 <= seed < 2**32:
         raise InputError("seed", expected=f"0 to {2**32 - 1}", found=f"{seed}")
-
-
-def _find(recordings: Sequence[Path]) -> dict[Path, Path]:
-    """Return each recording, and the topmost folder whose name counts for it."""
-    found: dict[Path, Path] = {}
-    for given in recordings:
-        for path in find_recordings(given):
-            found.setdefault(path, given if given.is_dir() else given.parent)
-    return found
 
 
 def _fit(

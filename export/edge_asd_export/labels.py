@@ -1,50 +1,40 @@
-"""Which recordings are normal, which anomalous, and which to train on: read from the layouts that this field uses.
-
-MIMII (`fan/id_00/normal/…`), DCASE 2020 (`train/normal_id_00_00000000.wav`), DCASE 2021 and later
-(`section_00_source_train_normal_0000_….wav`), any pair of folders `normal/` and `abnormal/`, and a plain folder of
-recordings, which are then all normal.
-"""
+"""Which recordings to train on and which to test with; what a name says stands in `edge_asd.audio.labels`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from edge_asd.audio.labels import (
+    DCASE_2020,
+    DCASE_2021,
+    FOLDERS,
+    SPLITS,
+    Label,
+    Split,
+    label_of,
+    split_of,
+    tell_apart,
+)
 from edge_asd.errors import InputError
 
-Label = Literal["normal", "anomalous"]
-Split = Literal["train", "test"]
+__all__ = [
+    "DCASE_2020",
+    "DCASE_2021",
+    "FOLDERS",
+    "SPLITS",
+    "Label",
+    "Labelled",
+    "Split",
+    "label_of",
+    "section_of",
+    "sort_recordings",
+    "split_of",
+    "tell_apart",
+]
 
-FOLDERS: dict[str, Label] = {
-    "normal": "normal",
-    "abnormal": "anomalous",
-    "anomalous": "anomalous",
-    "anomaly": "anomalous",
-    "anomalies": "anomalous",
-    "fault": "anomalous",
-    "faults": "anomalous",
-    "faulty": "anomalous",
-}
-"""Folders that say what is in them."""
-SPLITS: dict[str, Split] = {
-    "train": "train",
-    "test": "test",
-    "source_test": "test",
-    "target_test": "test",
-    "source_train": "train",
-    "target_train": "train",
-}
-"""Folders that say what their recordings are for."""
-DCASE_2020 = re.compile(r"(?:(?P<label>normal|anomaly)_)?id_(?P<id>\d{2})_(?P<number>\d{8})", re.ASCII)
-"""Name of a DCASE 2020 recording; those of the evaluation set bear no label."""
-DCASE_2021 = re.compile(
-    r"section_(?P<section>\d{2})(?:_(?P<domain>source|target))?(?:_(?P<split>train|test))?"
-    r"(?:_(?P<label>normal|anomaly))?_(?P<number>\d{4})(?:_(?P<attributes>.*))?",
-    re.ASCII,
-)
-"""Name of a recording of DCASE 2021 and later: some lack the split, those of evaluation sets label and even domain."""
 _ID_FOLDER = re.compile(r"id_\d{2}", re.ASCII)
 """Folder of one machine of several of its type, in MIMII."""
 
@@ -65,9 +55,8 @@ class Labelled(NamedTuple):
 def sort_recordings(found: Mapping[Path, Path]) -> Labelled:
     """Sort recordings into those to train on and those to test with.
 
-    Where no name and no folder says which recordings are normal, those that say nothing are; else they are left out, as
-    faults in a folder `broken` beside a folder `normal` must be. One of an evaluation set, whose label is held back, is
-    left out too. Without any `train` folder or name, every normal recording is trained on.
+    What is doubtful is left out, and so is what belongs to an evaluation set whose labels are held back. Without any
+    `train` folder or name, every normal recording is trained on.
 
     Parameters
     ----------
@@ -79,13 +68,12 @@ def sort_recordings(found: Mapping[Path, Path]) -> Labelled:
     InputError
         When no normal recording is left to train on.
     """
-    labels = {path: label_of(path, root) for path, root in found.items()}
-    splits = {path: split_of(path, root) for path, root in found.items()}
-    doubtful = find_doubtful(found)
-    left_out = set(doubtful)
-    normal = [path for path in found if labels[path] == "normal" and path not in left_out]
+    told = tell_apart(found)
+    splits = {path: split_of(path, found[path]) for path in told.normal}
     training = (
-        [path for path in normal if splits[path] == "train"] or [p for p in normal if splits[p] is None] or normal
+        [path for path in told.normal if splits[path] == "train"]
+        or [path for path in told.normal if splits[path] is None]
+        or told.normal
     )
     if not training:
         raise InputError(
@@ -97,50 +85,10 @@ def sort_recordings(found: Mapping[Path, Path]) -> Labelled:
     chosen = set(training)
     return Labelled(
         training=training,
-        normal=[path for path in normal if path not in chosen],
-        anomalous=[path for path in found if labels[path] == "anomalous"],
-        doubtful=doubtful,
+        normal=[path for path in told.normal if path not in chosen],
+        anomalous=told.anomalous,
+        doubtful=told.doubtful,
     )
-
-
-def find_doubtful(found: Mapping[Path, Path]) -> list[Path]:
-    """Return the recordings that say nothing, among those of a topmost folder where others are said to be normal.
-
-    `found` holds recordings, and for each the topmost folder whose name counts.
-    """
-    said = {path for path, root in found.items() if _says_label(path, root)}
-    sorted_folders = {root for path, root in found.items() if path in said and label_of(path, root) == "normal"}
-    return [
-        path for path, root in found.items() if root in sorted_folders and path not in said and label_of(path, root)
-    ]
-
-
-def label_of(path: Path, root: Path) -> Label | None:
-    """Return the label that a recording's name, else the nearest folder at or below `root`, gives it.
-
-    Where neither says a thing it is normal; None where the name is that of an unlabelled test recording.
-    """
-    match = DCASE_2020.fullmatch(path.stem) or DCASE_2021.fullmatch(path.stem)
-    if match and match["label"]:
-        return "normal" if match["label"] == "normal" else "anomalous"
-    by_folder = next((FOLDERS[folder] for folder in folders_above(path, root) if folder in FOLDERS), None)
-    withheld = match is not None and split_of(path, root) == "test"
-    return by_folder or (None if withheld else "normal")
-
-
-def _says_label(path: Path, root: Path) -> bool:
-    match = DCASE_2020.fullmatch(path.stem) or DCASE_2021.fullmatch(path.stem)
-    by_name = bool(match and match["label"])
-    # What is meant to be trained on is normal: nothing else ever is.
-    return by_name or split_of(path, root) == "train" or any(folder in FOLDERS for folder in folders_above(path, root))
-
-
-def split_of(path: Path, root: Path) -> Split | None:
-    """Return whether a recording belongs to the training or the test set, where its name or a folder says so."""
-    match = DCASE_2021.fullmatch(path.stem)
-    if match and match["split"]:
-        return "train" if match["split"] == "train" else "test"
-    return next((SPLITS[folder] for folder in folders_above(path, root) if folder in SPLITS), None)
 
 
 def section_of(path: Path) -> str:
@@ -152,9 +100,3 @@ def section_of(path: Path) -> str:
     if match:
         return f"section_{match['section']}" if match.re is DCASE_2021 else f"id_{match['id']}"
     return next((folder for folder in reversed(path.parent.parts) if _ID_FOLDER.fullmatch(folder)), "")
-
-
-def folders_above(path: Path, root: Path) -> list[str]:
-    """Return the folders of a recording in small letters, nearest first; what stands above `root` does not count."""
-    inside = path.relative_to(root).parent.parts if path.is_relative_to(root) else ()
-    return [folder.lower() for folder in reversed((root.name, *inside))]

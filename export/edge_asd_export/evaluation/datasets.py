@@ -24,9 +24,9 @@ from edge_asd_export.labels import (
     SPLITS,
     Label,
     Split,
-    find_doubtful,
     label_of,
     split_of,
+    tell_apart,
 )
 
 Layout = Literal["mimii", "dcase2020", "dcase2021", "folders"]
@@ -155,7 +155,7 @@ def _gathered(units: dict[UnitName, list[Clip]], root: Path) -> list[str]:
 
 
 def _doubtful(clips: Sequence[Clip], root: Path) -> list[Path]:
-    return find_doubtful({clip.path: root for clip in clips})
+    return tell_apart({clip.path: root for clip in clips}).doubtful
 
 
 def group(clips: Sequence[Clip]) -> dict[UnitName, list[Clip]]:

@@ -1,0 +1,134 @@
+"""Which recordings are normal and which anomalous, by their names: read from the layouts that this field uses.
+
+MIMII (`fan/id_00/normal/…`), DCASE 2020 (`train/normal_id_00_00000000.wav`), DCASE 2021 and later
+(`section_00_source_train_normal_0000_….wav`), any pair of folders `normal/` and `abnormal/`, and a plain folder of
+recordings, which are then all normal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+Label = Literal["normal", "anomalous"]
+Split = Literal["train", "test"]
+
+FOLDERS: dict[str, Label] = {
+    "normal": "normal",
+    "abnormal": "anomalous",
+    "anomalous": "anomalous",
+    "anomaly": "anomalous",
+    "anomalies": "anomalous",
+    "fault": "anomalous",
+    "faults": "anomalous",
+    "faulty": "anomalous",
+}
+"""Folders that say what is in them."""
+SPLITS: dict[str, Split] = {
+    "train": "train",
+    "test": "test",
+    "source_test": "test",
+    "target_test": "test",
+    "source_train": "train",
+    "target_train": "train",
+}
+"""Folders that say what their recordings are for."""
+DCASE_2020 = re.compile(r"(?:(?P<label>normal|anomaly)_)?id_(?P<id>\d{2})_(?P<number>\d{8})", re.ASCII)
+"""Name of a DCASE 2020 recording; those of the evaluation set bear no label."""
+DCASE_2021 = re.compile(
+    r"section_(?P<section>\d{2})(?:_(?P<domain>source|target))?(?:_(?P<split>train|test))?"
+    r"(?:_(?P<label>normal|anomaly))?_(?P<number>\d{4})(?:_(?P<attributes>.*))?",
+    re.ASCII,
+)
+"""Name of a recording of DCASE 2021 and later: some lack the split, those of evaluation sets label and even domain."""
+
+
+class ToldApart(NamedTuple):
+    """Recordings by what their names say of them, each in the order in which they were found."""
+
+    normal: list[Path]
+    """Normal by name, or for want of a name that says anything."""
+    anomalous: list[Path]
+    """Anomalous by name."""
+    doubtful: list[Path]
+    """They say nothing, in a folder where others are named normal."""
+    withheld: list[Path]
+    """Of an evaluation set, whose labels are held back."""
+
+
+def tell_apart(found: Mapping[Path, Path]) -> ToldApart:
+    """Tell normal recordings from anomalous ones by their names.
+
+    Where no name and no folder says which recordings are normal, those that say nothing are; else they are doubtful, as
+    faults in a folder `broken` beside a folder `normal` must be.
+
+    Parameters
+    ----------
+    found
+        Recordings, and for each the topmost folder whose name counts.
+    """
+    labels = {path: label_of(path, root) for path, root in found.items()}
+    said = {path for path, root in found.items() if _says_label(path, root)}
+    sorted_folders = {root for path, root in found.items() if path in said and labels[path] == "normal"}
+    doubtful = [path for path, root in found.items() if root in sorted_folders and path not in said and labels[path]]
+    left_out = set(doubtful)
+    return ToldApart(
+        normal=[path for path in found if labels[path] == "normal" and path not in left_out],
+        anomalous=[path for path in found if labels[path] == "anomalous"],
+        doubtful=doubtful,
+        withheld=[path for path in found if labels[path] is None],
+    )
+
+
+def label_of(path: Path, root: Path) -> Label | None:
+    """Return the label that a recording's name, else the nearest folder at or below `root`, gives it.
+
+    Where neither says a thing it is normal; None where the name is that of an unlabelled test recording.
+    """
+    match = DCASE_2020.fullmatch(path.stem) or DCASE_2021.fullmatch(path.stem)
+    if match and match["label"]:
+        return "normal" if match["label"] == "normal" else "anomalous"
+    withheld = match is not None and split_of(path, root) == "test"
+    return _label_of_folders(path, root) or (None if withheld else "normal")
+
+
+def _says_label(path: Path, root: Path) -> bool:
+    match = DCASE_2020.fullmatch(path.stem) or DCASE_2021.fullmatch(path.stem)
+    by_name = bool(match and match["label"])
+    # What is meant to be trained on is normal: nothing else ever is.
+    return by_name or split_of(path, root) == "train" or _label_of_folders(path, root) is not None
+
+
+def split_of(path: Path, root: Path) -> Split | None:
+    """Return whether a recording belongs to the training or the test set, where its name or a folder says so."""
+    match = DCASE_2021.fullmatch(path.stem)
+    if match and match["split"]:
+        return "train" if match["split"] == "train" else "test"
+    names = (name for folder in _folders_above(path, root) for name in folder)
+    return next((SPLITS[name] for name in names if name in SPLITS), None)
+
+
+def _label_of_folders(path: Path, root: Path) -> Label | None:
+    for names in _folders_above(path, root):
+        labels = {FOLDERS[name] for name in names if name in FOLDERS}
+        if labels:
+            # Nothing that either name of a link calls anomalous may be taken for normal.
+            return "anomalous" if "anomalous" in labels else "normal"
+    return None
+
+
+def _folders_above(path: Path, root: Path) -> Iterator[tuple[str, ...]]:
+    """Give the names of a recording's folders, nearest first; what stands above `root` does not count."""
+    inside = path.relative_to(root).parent.parts if path.is_relative_to(root) else ()
+    for depth in range(len(inside), -1, -1):
+        yield _names(root.joinpath(*inside[:depth]))
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    """Return the names of a folder in small letters: a link has its own and that of what it leads to."""
+    # However it is spelled, it is the same folder: `.` and `..` are no names.
+    has_name = folder.name not in {"", ".."}
+    spelled = (folder.name.lower(),) if has_name else ()
+    return spelled if has_name and not folder.is_symlink() else (*spelled, folder.resolve().name.lower())
