@@ -1,14 +1,15 @@
 """Which recordings are normal and which anomalous, by their names: read from the layouts that this field uses.
 
 MIMII (`fan/id_00/normal/…`), DCASE 2020 (`train/normal_id_00_00000000.wav`), DCASE 2021 and later
-(`section_00_source_train_normal_0000_….wav`), any pair of folders `normal/` and `abnormal/`, and a plain folder of
-recordings, which are then all normal.
+(`section_00_source_train_normal_0000_….wav`), any pair of folders `normal/` and `abnormal/`, names of one's own with
+such a word in them (`anomaly_001.wav`), and a plain folder of recordings, which are then all normal.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -44,6 +45,15 @@ DCASE_2021 = re.compile(
 )
 """Name of a recording of DCASE 2021 and later: some lack the split, those of evaluation sets label and even domain."""
 
+_WORDS: dict[str, Label] = {
+    "normal": "normal",
+    "abnormal": "anomalous",
+    "anomalous": "anomalous",
+    "anomaly": "anomalous",
+}
+_DENIALS = frozenset({"no", "non", "not", "without"})
+_BETWEEN_WORDS = re.compile(r"[\W\d_]+")
+
 
 class ToldApart(NamedTuple):
     """Recordings by what their names say of them, each in the order in which they were found."""
@@ -53,7 +63,7 @@ class ToldApart(NamedTuple):
     anomalous: list[Path]
     """Anomalous by name."""
     doubtful: list[Path]
-    """They say nothing, in a folder where others are named normal."""
+    """They say nothing, in a folder where others are named normal; or contradict themselves."""
     withheld: list[Path]
     """Of an evaluation set, whose labels are held back."""
 
@@ -70,35 +80,61 @@ def tell_apart(found: Mapping[Path, Path]) -> ToldApart:
         Recordings, and for each the topmost folder whose name counts.
     """
     labels = {path: label_of(path, root) for path, root in found.items()}
+    torn = {path for path, root in found.items() if _contradicts_itself(path, root)}
     said = {path for path, root in found.items() if _says_label(path, root)}
     sorted_folders = {root for path, root in found.items() if path in said and labels[path] == "normal"}
-    doubtful = [path for path, root in found.items() if root in sorted_folders and path not in said and labels[path]]
+    silent = {path for path, root in found.items() if root in sorted_folders and path not in said and labels[path]}
+    doubtful = [path for path in found if path in silent | torn]
     left_out = set(doubtful)
     return ToldApart(
         normal=[path for path in found if labels[path] == "normal" and path not in left_out],
         anomalous=[path for path in found if labels[path] == "anomalous"],
         doubtful=doubtful,
-        withheld=[path for path in found if labels[path] is None],
+        withheld=[path for path in found if labels[path] is None and path not in torn],
     )
 
 
 def label_of(path: Path, root: Path) -> Label | None:
-    """Return the label that a recording's name, else the nearest folder at or below `root`, gives it.
+    """Return the label that a recording's name gives it, or the nearest folder at or below `root`.
 
-    Where neither says a thing it is normal; None where the name is that of an unlabelled test recording.
+    A name of DCASE counts first, then folders, then a word in any other name. Where none says a thing it is normal;
+    None where the name is that of an unlabelled test recording, or contradicts itself.
     """
-    match = DCASE_2020.fullmatch(path.stem) or DCASE_2021.fullmatch(path.stem)
+    match = _dcase(path)
     if match and match["label"]:
         return "normal" if match["label"] == "normal" else "anomalous"
-    withheld = match is not None and split_of(path, root) == "test"
-    return _label_of_folders(path, root) or (None if withheld else "normal")
+    by_folder = _label_of_folders(path, root)
+    if by_folder:
+        return by_folder
+    if match:
+        return None if split_of(path, root) == "test" else "normal"
+    words = _labels_of_words(path.stem)
+    return None if len(words) > 1 else next(iter(words), "normal")
 
 
 def _says_label(path: Path, root: Path) -> bool:
-    match = DCASE_2020.fullmatch(path.stem) or DCASE_2021.fullmatch(path.stem)
-    by_name = bool(match and match["label"])
+    match = _dcase(path)
+    by_name = bool(match["label"] if match else len(_labels_of_words(path.stem)) == 1)
     # What is meant to be trained on is normal: nothing else ever is.
     return by_name or split_of(path, root) == "train" or _label_of_folders(path, root) is not None
+
+
+def _contradicts_itself(path: Path, root: Path) -> bool:
+    unsaid = _dcase(path) is None and _label_of_folders(path, root) is None
+    return unsaid and len(_labels_of_words(path.stem)) > 1
+
+
+def _dcase(path: Path) -> re.Match[str] | None:
+    return DCASE_2020.fullmatch(path.stem) or DCASE_2021.fullmatch(path.stem)
+
+
+def _labels_of_words(name: str) -> set[Label]:
+    """Return what the words of a name say: nothing, one label, or both; `abnormality` is another word."""
+    words = [word for word in _BETWEEN_WORDS.split(name.lower()) if word]
+    labels = {_WORDS[word] for word in words if word in _WORDS}
+    # `not normal` is no normal, and `no anomaly` may be the name of a test: neither is to be relied on.
+    denied = any(before in _DENIALS and word in _WORDS for before, word in pairwise(words))
+    return {"normal", "anomalous"} if denied else labels
 
 
 def split_of(path: Path, root: Path) -> Split | None:

@@ -150,7 +150,7 @@ def export(
 def _left_out(labelled: Labelled) -> list[str]:
     if not labelled.doubtful:
         return []
-    return [f"left out, for they say nothing and stand beside what is named normal: {listed(labelled.doubtful)}"]
+    return [f"left out, for their names do not say whether they are normal: {listed(labelled.doubtful)}"]
 
 
 def _check_seed(seed: int) -> None:

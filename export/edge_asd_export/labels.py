@@ -49,7 +49,7 @@ class Labelled(NamedTuple):
     anomalous: list[Path]
     """Anomalous recordings, for testing only."""
     doubtful: Sequence[Path] = ()
-    """Recordings that say nothing, in a folder where others are named normal; left out."""
+    """Recordings that say nothing, in a folder where others are named normal, or contradict themselves; left out."""
 
 
 def sort_recordings(found: Mapping[Path, Path]) -> Labelled:
@@ -80,7 +80,7 @@ def sort_recordings(found: Mapping[Path, Path]) -> Labelled:
             str(next(iter(found.values()), "recordings")),
             expected="normal recordings to train on",
             found=f"{len(found)} recordings, all anomalous or unlabelled by name",
-            remedy="name the folder of normal recordings",
+            remedy="name their folder normal/ if they are normal, or name a folder of such",
         )
     chosen = set(training)
     return Labelled(

@@ -208,7 +208,7 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     (broken,) = write_wrong(tmp_path / "broken", 1)
     exported = export([tmp_path], recipe(WITHOUT_NET), tmp_path / "a.easd")
     assert exported.bundle.manifest.training.recordings == 6
-    assert exported.notes[0] == (f"left out, for they say nothing and stand beside what is named normal: {broken}")
+    assert exported.notes[0] == f"left out, for their names do not say whether they are normal: {broken}"
 
 
 def test_no_recording_gives_way_to_a_bundle(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ EXAMPLE = """\
   edge-asd export fan/id_00 --recipe my-net.yaml --weights net.tflite -o fan.easd
 
 RECORDINGS are normal sound: a plain folder, normal/ beside abnormal/, or a MIMII or DCASE folder. What is anomalous by
-its name is never trained on; it only serves to say how well the two are told apart."""
+its name or folder (abnormal/, anomaly_001.wav) is never trained on; it only serves to say how well the two are told
+apart."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

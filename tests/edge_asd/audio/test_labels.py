@@ -60,3 +60,38 @@ def test_what_stands_above_the_named_folder_has_no_say(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path / "abnormal/week 1")
     for given in (Path(), Path("a.wav"), tmp_path / "abnormal/week 1"):
         assert len(tell_apart(find_rooted([given])).normal) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("normal_001.wav", "normal"),
+        ("Anomaly_001.wav", "anomalous"),
+        ("pump-3 anomalous.wav", "anomalous"),
+        ("2026-11-03.abnormal.wav", "anomalous"),
+        ("abnormal17.wav", "anomalous"),
+        ("pump3normal2.wav", "normal"),
+        ("normal/anomaly-rig_3.wav", "normal"),
+        ("abnormal/normal-load_3.wav", "anomalous"),
+        ("train/anomaly_3.wav", "anomalous"),
+        # Another word, and the machine's own name.
+        ("abnormality-test_001.wav", None),
+        ("normally.wav", None),
+        # These say both, or deny what they say.
+        ("normal-to-anomaly.wav", "doubtful"),
+        ("anomaly-rig_normal_1.wav", "doubtful"),
+        ("not_normal_1.wav", "doubtful"),
+        ("no anomaly 1.wav", "doubtful"),
+        # An evaluation set keeps its labels to itself, whatever its attributes are.
+        ("test/section_00_0001_normal.wav", "withheld"),
+        ("train/section_00_source_train_normal_0001_anomaly.wav", "normal"),
+    ],
+)
+def test_a_word_of_its_own_says_what_a_recording_is(name: str, label: str | None, tmp_path: Path) -> None:
+    grown(tmp_path, name)
+    told = tell_apart(find_rooted([tmp_path]))
+    named = {group: paths for group, paths in told._asdict().items() if paths}
+    assert list(named) == [label or "normal"]
+    # Beside what is named normal, what says nothing is left out.
+    grown(tmp_path, "normal 2.wav")
+    assert (tmp_path / name in tell_apart(find_rooted([tmp_path])).normal) == (label == "normal")
