@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from edge_asd import golden
 from edge_asd.adaptation import Pooled, adapt, adaptable
 from edge_asd.alarms import HeldOut, alarm_rate
-from edge_asd.audio import Roll, probe_recording, read_blocks
+from edge_asd.audio import Roll, find_rooted, probe_recording, read_blocks, tell_apart
 from edge_asd.bundle import Bundle, Manifest, Site, pack, unpack, write_bundle
 from edge_asd.calibration import Calibrated, NormalScores, PartScores, calibrate, join_all
+from edge_asd.errors import InputError
 from edge_asd.explanation import Spectrum, band_edges, measure, normal_arrays, slice_count, spectral_branch
 from edge_asd.firmware import Decision
 from edge_asd.interpreter import Engine
@@ -57,6 +58,15 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Decisions that reach the threshold."""
 
 
+class LeftOut(msgspec.Struct, frozen=True):
+    """A recording that was not listened to."""
+
+    path: str
+    """The recording."""
+    reason: str
+    """Why, in words."""
+
+
 class SiteReport(msgspec.Struct, frozen=True, kw_only=True):
     """What calibrating on site has changed."""
 
@@ -80,6 +90,32 @@ class SiteReport(msgspec.Struct, frozen=True, kw_only=True):
     """Recordings that reach the new threshold: worth listening to."""
     notes: list[str]
     """What the user should know."""
+    left_out: list[LeftOut] = []
+    """Recordings that are not normal by their names."""
+
+
+def choose_normal(given: Iterable[Path]) -> tuple[list[Path], list[LeftOut]]:
+    """Return the recordings of files and folders that may be taken for normal, and those that their names forbid.
+
+    Raises
+    ------
+    InputError
+        When a file or folder cannot be read, or no recording is left.
+    """
+    found = find_rooted(given)
+    told = tell_apart(found)
+    left_out = [LeftOut(str(path), "anomalous by its name or folder") for path in told.anomalous]
+    left_out += [
+        LeftOut(str(path), "its name does not say whether it is normal") for path in (*told.doubtful, *told.withheld)
+    ]
+    if not told.normal:
+        raise InputError(
+            str(next(iter(found.values()), "recordings")),
+            expected="normal recordings to calibrate on",
+            found=f"{len(found)} recordings, none of which is normal by its name or folder",
+            remedy="name their folder normal/ if they are normal, or name a folder of such",
+        )
+    return told.normal, left_out
 
 
 def listen(bundle: Bundle, paths: Iterable[Path], *, engine: Engine | None = None) -> Heard:

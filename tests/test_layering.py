@@ -59,7 +59,8 @@ LAYERS = {
     "scoring": "alarms audio bundle errors explanation firmware interpreter pipeline recipe",
     "adaptation": "arrays bundle detector pipeline recipe",
     "site": (
-        "adaptation alarms audio bundle calibration explanation firmware golden interpreter pipeline recipe scoring"
+        "adaptation alarms audio bundle calibration errors explanation firmware golden interpreter pipeline recipe "
+        "scoring"
     ),
     # What a person writes and reads.
     "configuration": "errors files firmware recipe",

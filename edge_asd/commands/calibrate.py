@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from itertools import chain
 from pathlib import Path
 
+import msgspec
+
 from edge_asd import golden
-from edge_asd.audio import find_recordings, spare_recording
+from edge_asd.audio import spare_recording
 from edge_asd.bundle import read_bundle
 from edge_asd.errors import InputError
 from edge_asd.files import require_writable
 from edge_asd.interpreter import Engine
-from edge_asd.site import SiteReport, calibrate_on_site, listen
+from edge_asd.site import SiteReport, calibrate_on_site, choose_normal, listen
 from edge_asd.text import to_json
 
 EXAMPLE = """\
   edge-asd calibrate pump.easd normal/ -o pump-hall-7.easd
   edge-asd calibrate pump.easd monday/ tuesday/ -o here.easd --adapt --false-alarms-per-week 1
 
-All recordings must be of the machine in good order: an hour makes a threshold, a working day an exact one.
+All recordings must be of the machine in good order: an hour makes a threshold, a working day an exact one. What is
+anomalous by its name or folder (abnormal/, anomaly_001.wav) is left out, and named.
 With --adapt the scaler and the means of Gaussian detectors move to what is heard here: after a change of the
 microphone, its gain or its place. Nothing is trained, and the bundle given stays as it is."""
 
@@ -49,11 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
     spare_recording(arguments.output)
     engine = Engine(arguments.threads)
     golden.require(bundle, engine=engine)
-    paths = list(dict.fromkeys(chain.from_iterable(map(find_recordings, arguments.recordings))))
+    paths, left_out = choose_normal(arguments.recordings)
     heard = listen(bundle, paths, engine=engine)
     report = calibrate_on_site(
         bundle, heard, arguments.output, adapting=arguments.adapt, per_week=arguments.false_alarms_per_week
     )
+    report = msgspec.structs.replace(report, left_out=left_out)
     if arguments.format == "json":
         print(to_json(report, indent=2).decode())
     else:
@@ -85,6 +88,8 @@ def _print(report: SiteReport, output: Path) -> None:
     print(f"heard       {report.recordings} recordings, {report.decisions} decisions")
     print(f"threshold   by {report.rule}")
     print(f"adapted     {', '.join(report.adapted) or 'nothing'}")
+    for item in report.left_out:
+        print(f"left out    {item.path}: {item.reason}")
     for path in report.suspicious:
         print(f"listen to   {path}")
     for note in report.notes:

@@ -124,6 +124,32 @@ def test_command(
     assert bool(report["adapted"]) == ("--adapt" in words)
 
 
+def test_what_is_anomalous_by_name_is_left_out_and_named(
+    bundle: Bundle, louder: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "abnormal").mkdir()
+    wrong = write(tmp_path / "abnormal" / "a.wav", hum(5, 3, wrong=True))
+    command = ["calibrate", bundle.where, str(louder[0].parent), str(wrong), "-o", str(tmp_path / "b.easd")]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert f"left out    {wrong}: anomalous by its name or folder" in said
+    assert "heard       3 recordings" in said
+    assert main([*command, "--format", "json"]) == 0
+    assert [item["path"] for item in json.loads(capsys.readouterr().out)["left_out"]] == [str(wrong)]
+
+
+@pytest.mark.parametrize("given", ["abnormal", "."])
+def test_faults_alone_are_refused(
+    given: str, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "abnormal").mkdir()
+    write(tmp_path / "abnormal" / "a.wav", hum(20, 3, wrong=True))
+    monkeypatch.chdir(tmp_path / "abnormal" if given == "." else tmp_path)
+    assert main(["calibrate", bundle.where, given, "-o", str(tmp_path / "b.easd")]) == 2
+    assert "found 1 recordings, none of which is normal by its name or folder" in capsys.readouterr().err
+    assert not (tmp_path / "b.easd").exists()
+
+
 def test_silence_and_sound_heard_twice_are_refused(
     bundle: Bundle, louder: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
