@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the new bundle, and say what has changed."""
     bundle = read_bundle(arguments.bundle)
+    _spare_bundle(arguments.bundle, arguments.output)
     require_writable(arguments.output)
     spare_recording(arguments.output)
     engine = Engine(arguments.threads)
@@ -62,6 +63,17 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(report, arguments.output)
     return 0
+
+
+def _spare_bundle(bundle: Path, output: Path) -> None:
+    # What was calibrated once on bad recordings can be calibrated anew only from what it was before.
+    if output.exists() and output.samefile(bundle):
+        raise InputError(
+            str(output),
+            expected="another file than the bundle given, which stays as it is",
+            found="the same",
+            remedy="choose another path for -o",
+        )
 
 
 def _rate(text: str) -> float:

@@ -173,6 +173,17 @@ def test_nothing_is_listened_to_for_a_place_that_takes_no_bundle(
     assert louder[1].read_bytes() == kept
 
 
+@pytest.mark.parametrize("spelled", ["a.easd", "normal/../a.easd", "link.easd"])
+def test_the_bundle_given_stays_as_it_is(
+    spelled: str, bundle: Bundle, louder: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = Path(bundle.where).read_bytes()
+    (tmp_path / "link.easd").symlink_to(bundle.where)
+    assert main(["calibrate", bundle.where, str(louder[0].parent), "-o", str(tmp_path / spelled)]) == 2
+    assert f"{spelled}: expected another file than the bundle given" in capsys.readouterr().err
+    assert Path(bundle.where).read_bytes() == kept
+
+
 def test_command_refuses_a_rate_of_nothing(bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["calibrate", bundle.where, str(tmp_path), "-o", "b.easd", "--false-alarms-per-week", "-1"]
     assert main(command) == 2
