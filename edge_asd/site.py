@@ -20,7 +20,7 @@ from edge_asd.adaptation import Pooled, adapt, adaptable
 from edge_asd.alarms import HeldOut, alarm_rate
 from edge_asd.audio import Roll, find_rooted, probe_recording, read_blocks, tell_apart
 from edge_asd.bundle import Bundle, Manifest, Site, pack, unpack, write_bundle
-from edge_asd.calibration import Calibrated, NormalScores, PartScores, calibrate, join_all
+from edge_asd.calibration import Calibrated, PartScores, calibrate, join_all
 from edge_asd.errors import InputError
 from edge_asd.explanation import Spectrum, band_edges, measure, normal_arrays, slice_count, spectral_branch
 from edge_asd.firmware import Decision
@@ -28,6 +28,7 @@ from edge_asd.interpreter import Engine
 from edge_asd.pipeline import Joiner, Judge, Rows, pool_rows
 from edge_asd.recipe.graph import Recipe, Threshold
 from edge_asd.scoring import BandwidthWatch, too_short
+from edge_asd.suspicion import normal_scores, standing_out
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -87,7 +88,9 @@ class SiteReport(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     """How the threshold was found, in words."""
     suspicious: list[str]
-    """Recordings that reach the new threshold: worth listening to."""
+    """Recordings that stand out from the others: to be listened to, and left out where they are not normal."""
+    reasons: dict[str, str]
+    """Why, for each of them, in words."""
     notes: list[str]
     """What the user should know."""
     left_out: list[LeftOut] = []
@@ -161,7 +164,7 @@ def calibrate_on_site(
     heard
         Normal sound of the machine.
     output
-        Where the new bundle goes, in one atomic step; it may take the place of the old one.
+        Where the new bundle goes, in one atomic step.
     adapting
         Adapt the scaler and the Gaussians' means, besides the threshold.
     per_week
@@ -186,12 +189,7 @@ def calibrate_on_site(
         others = [*blocks[:fold], *blocks[fold + 1 :]]
         graph = adapt(recipe, fitted, _side_by_side(others, step)) if adapted else fitted
         runs += part_scores(bundle, graph, block)
-    scores = NormalScores(
-        stretches=_joined([{part: values[::step] for part, values in run.items()} for run in runs]),
-        decisions=_joined(runs),
-        lengths=np.array([len(next(iter(run.values()))) for run in runs], np.intp),
-    )
-    calibrated = calibrate(recipe, scores, len(blocks))
+    calibrated = calibrate(recipe, normal_scores(runs, step), len(blocks))
     site = Site(parent=bundle.sha256, recordings=len(heard.paths), list_sha256=heard.list_sha256, adapted=adapted)
     manifest = msgspec.structs.replace(
         bundle.manifest,
@@ -242,10 +240,6 @@ def _side_by_side(blocks: Iterable[Iterable[Sequence[Pooled]]], step: int) -> li
     return [pooled for block in blocks for run in block for pooled in run[::step]]
 
 
-def _joined(pieces: Sequence[PartScores]) -> PartScores:
-    return {part: np.concatenate([piece[part] for piece in pieces]) for part in pieces[0]}
-
-
 def _write(output: Path, manifest: Manifest, arrays: dict[str, NDArray[np.generic]], bundle: Bundle) -> Bundle:
     """Write the new bundle with what every stage makes of the old one's golden sound, once it passes its own test."""
     pcm = np.asarray(bundle.arrays["golden/samples"], np.int16)
@@ -259,7 +253,7 @@ def _write(output: Path, manifest: Manifest, arrays: dict[str, NDArray[np.generi
 def _report(bundle: Bundle, written: Bundle, heard: Heard, calibrated: Calibrated, adapted: list[str]) -> SiteReport:
     before = joint_scores(bundle, heard)
     after = calibrated.record
-    now = joint_scores(written, heard)
+    reasons = _reasons(bundle, written, heard, before)
     return SiteReport(
         bundle=written.sha256,
         parent=bundle.sha256,
@@ -274,11 +268,32 @@ def _report(bundle: Bundle, written: Bundle, heard: Heard, calibrated: Calibrate
         ),
         adapted=adapted,
         rule=after.rule,
-        suspicious=[
-            str(path) for path, scores in zip(heard.paths, now.runs(), strict=True) if scores.max() >= after.threshold
-        ],
+        suspicious=list(reasons),
+        reasons=reasons,
         notes=calibrated.notes,
     )
+
+
+def _reasons(bundle: Bundle, written: Bundle, heard: Heard, before: HeldOut) -> dict[str, str]:
+    """Return the recordings that stand out, and why: by the new threshold, by that of the others, by the old one."""
+    runs = part_scores(written, written.arrays, heard.runs)
+    joiner = Joiner(written.recipe, written.arrays, where=written.where)
+    now = np.array([max(join_all(joiner, run)) for run in runs])
+    was = np.array([scores.max() for scores in before.runs()])
+    new, old = (each.manifest.calibration.threshold for each in (written, bundle))
+    # Where most reach the old threshold, the place has changed and not the machine.
+    told_before = was >= old if 2 * np.sum(was >= old) < len(was) else np.zeros(len(was), bool)
+    apart = standing_out(written.recipe, written.arrays, runs, _step(written.recipe))
+    reasons: dict[str, str] = {}
+    for index, path in enumerate(map(str, heard.paths)):
+        if now[index] >= new:
+            reasons[path] = f"scores {now[index]:.3g}, and the new threshold is {new:.3g}"
+        elif index in apart:
+            score, threshold = apart[index]
+            reasons[path] = f"scores {score:.3g} where the other recordings set the threshold, at {threshold:.3g}"
+        elif told_before[index]:
+            reasons[path] = f"scored {was[index]:.3g} by the bundle as it was, whose threshold is {old:.3g}"
+    return reasons
 
 
 def joint_scores(bundle: Bundle, heard: Heard) -> HeldOut:

@@ -58,9 +58,10 @@ LAYERS = {
     "golden": "bundle errors interpreter pipeline recipe",
     "scoring": "alarms audio bundle errors explanation firmware interpreter pipeline recipe",
     "adaptation": "arrays bundle detector pipeline recipe",
+    "suspicion": "calibration errors pipeline recipe",
     "site": (
         "adaptation alarms audio bundle calibration errors explanation firmware golden interpreter pipeline recipe "
-        "scoring"
+        "scoring suspicion"
     ),
     # What a person writes and reads.
     "configuration": "errors files firmware recipe",

@@ -103,7 +103,7 @@ def _print(report: SiteReport, output: Path) -> None:
     for item in report.left_out:
         print(f"left out    {item.path}: {item.reason}")
     for path in report.suspicious:
-        print(f"listen to   {path}")
+        print(f"listen to   {path}: {report.reasons[path]}; leave it out if it is not normal")
     for note in report.notes:
         print(f"note        {note}")
     print(f"written     {output}  {report.bundle[:12]}")

@@ -90,6 +90,27 @@ def test_an_anomaly_among_the_recordings_is_named(bundle: Bundle, louder: list[P
     assert report.suspicious == [str(odd)]
 
 
+@pytest.mark.parametrize("adapting", [False, True])
+def test_a_fault_that_sets_the_threshold_by_itself_is_named(bundle: Bundle, tmp_path: Path, adapting: bool) -> None:
+    (tmp_path / "monday").mkdir()
+    paths = [write(tmp_path / "monday" / f"{index}.wav", 2.5 * hum(3, 50 + index)) for index in range(12)]
+    odd = write(tmp_path / "monday" / "odd.wav", 2.5 * hum(3, 3, wrong=True))
+    report = calibrate_on_site(bundle, listen(bundle, [*paths, odd]), tmp_path / "b.easd", adapting=adapting)
+    assert report.suspicious == [str(odd)]
+    assert "where the other recordings set the threshold, at 3" in report.reasons[str(odd)]
+    report = calibrate_on_site(bundle, listen(bundle, paths), tmp_path / "b.easd", adapting=adapting)
+    assert report.suspicious == []
+
+
+def test_faults_that_hide_one_another_are_named_by_the_bundle_as_it_was(bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "monday").mkdir()
+    paths = [write(tmp_path / "monday" / f"{index}.wav", hum(3, 50 + index)) for index in range(8)]
+    odd = [write(tmp_path / "monday" / f"odd {index}.wav", hum(3, index, wrong=True)) for index in range(3)]
+    report = calibrate_on_site(bundle, listen(bundle, [*paths, *odd]), tmp_path / "b.easd", adapting=False)
+    assert report.suspicious == [str(path) for path in odd]
+    assert all("by the bundle as it was, whose threshold is 4" in reason for reason in report.reasons.values())
+
+
 def test_folds_share_no_sound() -> None:
     runs: list[list[Pooled]] = [
         [{"x": np.full((1, 1), 10.0 * run + index)} for index in range(length)] for run, length in enumerate((9, 4))
