@@ -32,6 +32,9 @@ class Track:
         self._watch = SignalWatch(native_rate)
         self._meter = LevelMeter(native_rate)
         self._fault: SignalFault | None = None
+        # What the resampler gives late is no better than what it was made of.
+        self._late_fault: SignalFault | None = None
+        self._late_until = start
         self.next = start
         """Number of the sample to come."""
         # Positions are counted at the native rate from an origin, so that rounding never adds up.
@@ -45,6 +48,8 @@ class Track:
         self._fault = self._watch.process(samples)
         self._meter.process(samples)
         self._position += len(samples)
+        if self._fault is not None:
+            self._late_fault, self._late_until = self._fault, self._due()
         return [*self._blocks(self._resampler.process(samples))]
 
     def gap(self, lost: int | None, reason: str, *, overflow: bool = False) -> list[Item]:
@@ -54,8 +59,7 @@ class Track:
             self._origin, self._position = self.next, 0
             return [*before, Gap(None, reason, overflow=overflow)]
         self._position += lost
-        start = self._origin + output_length(self._position, self._native_rate, self._sample_rate)
-        missing = max(0, start - self.next)
+        missing = max(0, self._due() - self.next)
         self.next += missing
         return [*before, Gap(missing, reason, frames=lost, overflow=overflow)]
 
@@ -66,6 +70,11 @@ class Track:
     def _blocks(self, samples: NDArray[np.float32]) -> list[Block]:
         if not len(samples):
             return []
-        block = Block(samples, self.next, self._fault, self._meter.latest)
+        late = self._late_fault if self.next < self._late_until else None
+        block = Block(samples, self.next, self._fault or late, self._meter.latest)
         self.next += len(samples)
         return [block]
+
+    def _due(self) -> int:
+        """Return the number of the sample that follows what came in so far."""
+        return self._origin + output_length(self._position, self._native_rate, self._sample_rate)

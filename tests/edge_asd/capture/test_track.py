@@ -57,6 +57,18 @@ def test_numbers_run_on_over_gaps_and_never_drift(steps: list[Step], rates: tupl
     assert abs(position - sum(length for _, length in steps) * target / native) <= pieces * 1.01
 
 
+@pytest.mark.parametrize(("native", "target"), [(48_000, 8_000), (44_100, 16_000), (16_000, 16_000)])
+def test_what_comes_late_of_a_silence_is_marked_too(native: int, target: int) -> None:
+    track = Track(native, target)
+    sound = np.concatenate([noise(native), np.zeros(6 * native, np.float32), noise(native)])
+    items = [item for block in np.split(sound, len(sound) // (native // 20)) for item in track.process(block)]
+    blocks = [item for item in [*items, *track.end()] if isinstance(item, Block)]
+    # Of the sound after it, nothing that is not marked begins before it is over.
+    after = [block for block in blocks if block.fault is None and block.start > 2 * target]
+    assert after
+    assert min(block.start for block in after) >= 7 * target - 1
+
+
 def test_what_lies_after_a_gap_owes_nothing_to_what_lay_before() -> None:
     track = Track(48_000, 16_000)
     before, after = noise(10_000, 1), noise(20_000, 2)
