@@ -21,7 +21,7 @@ from edge_asd.judgement import Audience, Judgement
 from edge_asd.pipeline import Pipeline
 from edge_asd.publish import Disturbances, SourceHealth
 from edge_asd.publish.payloads import DelegateHealth, Microphone
-from edge_asd.scoring import too_short
+from edge_asd.scoring import no_live_signal, too_short
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,6 @@ RETRY_S = 1.0
 _LONGEST_TRY_S = 45.0
 """Seconds that an attempt to hear may take: opening a microphone on a slow board, and a stall after it."""
 _SPARE_S = 7.0
-_WORDS: dict[SignalFault, str] = {"dropout": "interrupted", "silent": "silent", "clipped": "clipped"}
 
 
 class Listener(threading.Thread):
@@ -185,12 +184,7 @@ class Listener(threading.Thread):
         if self._scored or self._stopping.is_set():
             return
         if self._faults:
-            raise InputError(
-                self._source.source,
-                expected=f"{self._recipe.horizon.seconds:g} s of a live signal",
-                found=f"one that is {' and '.join(sorted(_WORDS[fault] for fault in self._faults))}",
-                remedy="check the gain and the microphone that it was recorded with",
-            )
+            raise no_live_signal(self._source.source, self._faults, self._recipe.horizon.seconds)
         raise too_short(self._source.source, self._seconds(), self._recipe)
 
     def _follow(self, capture: Capture) -> None:

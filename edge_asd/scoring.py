@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -11,6 +13,8 @@ import msgspec
 from edge_asd.alarms import read_alarm_rate
 from edge_asd.audio import probe_recording, read_blocks
 from edge_asd.bundle import Bundle
+from edge_asd.capture import Block, Files, SignalFault, open_capture
+from edge_asd.capture.watch import DROPOUT_S
 from edge_asd.errors import InputError
 from edge_asd.explanation import BandDeviation, Explanation, MomentDeviation
 from edge_asd.firmware import Decision
@@ -19,6 +23,9 @@ from edge_asd.pipeline import Pipeline, Score
 from edge_asd.recipe.graph import Recipe
 
 _log = logging.getLogger(__name__)
+
+_NOTHING = Explanation()
+_WORDS: dict[SignalFault, str] = {"dropout": "interrupted", "silent": "silent", "clipped": "clipped"}
 
 
 class RecordingScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +53,39 @@ class RecordingScore(msgspec.Struct, frozen=True, kw_only=True):
     """Bands that stand out in the worst horizon, if it is anomalous; most anomalous first."""
     moments: list[MomentDeviation]
     """Moments of it that stand out, in seconds from its beginning."""
+    faults: list[SignalFault] = []
+    """What was wrong with the signal in stretches that no horizon holds which was judged."""
+
+
+class UnknownScore(msgspec.Struct, frozen=True, kw_only=True):
+    """A recording that says nothing of the machine, in the same keys."""
+
+    path: str
+    """The recording."""
+    score: None = None
+    """There is none."""
+    threshold: float
+    """The bundle's threshold."""
+    verdict: str = "unknown"
+    """`unknown`."""
+    horizons: int = 0
+    """None could be judged."""
+    worst_second: None = None
+    """There is none."""
+    parts: dict[str, float] = {}
+    """There are none."""
+    probability: None = None
+    """There is none."""
+    severity: None = None
+    """There is none."""
+    bands: list[BandDeviation] = []
+    """None stands out."""
+    moments: list[MomentDeviation] = []
+    """None stands out."""
+    faults: list[SignalFault]
+    """What is wrong with the signal."""
+    reason: str
+    """Why there is no verdict, in words."""
 
 
 class BandwidthWatch:
@@ -82,8 +122,13 @@ class Scorer:
         self._pipeline = Pipeline(bundle, engine=engine)
         self._bandwidth = BandwidthWatch(bundle)
 
-    def score(self, path: Path) -> RecordingScore:
-        """Judge one recording.
+    @property
+    def part_names(self) -> list[str]:
+        """Names of the parts, in the order that all scores have them in."""
+        return list(self._recipe.enabled_parts)
+
+    def judge(self, path: Path) -> RecordingScore | UnknownScore:
+        """Judge one recording as the daemon would: no horizon counts that holds a stretch without a live signal.
 
         Raises
         ------
@@ -92,32 +137,122 @@ class Scorer:
         """
         self._bandwidth.look_at(path)
         self._pipeline.reset()
-        worst: Score | None = None
-        heard = horizons = 0
-        explanation = Explanation()
+        rate = self._recipe.sample_rate
+        worst, heard, dead = _Worst(), 0, 0
+        faults: set[SignalFault] = set()
+        # Only after a while is it known that a stretch stands still; until then nothing counts that may end in one.
+        hold = round(DROPOUT_S * rate)
+        held: deque[tuple[Score, Explanation]] = deque()
+        for block in live_blocks(path, self._recipe):
+            heard += len(block.samples)
+            if block.fault is not None:
+                faults.add(block.fault)
+                dead += len(block.samples)
+                self._pipeline.gap()
+                held.clear()
+                continue
+            for score in self._pipeline.process(block.samples):
+                # The pipeline does not count what it is spared.
+                held.append((score._replace(end=score.end + dead), self._explain(score, worst)))
+            while held and held[0][0].end <= heard - hold:
+                worst.take(*held.popleft())
+        for score, explanation in held:
+            worst.take(score, explanation)
+        if worst.score is None and faults and heard >= self._recipe.horizon_samples:
+            seconds = self._recipe.horizon.seconds
+            return UnknownScore(
+                path=str(path),
+                threshold=self._threshold,
+                reason=f"no {seconds:g} s of a live signal, it is {said_of(faults)}",
+                faults=sorted(faults),
+            )
+        return self._record(path, worst, heard, faults)
+
+    def score(self, path: Path) -> RecordingScore:
+        """Judge one recording by all of its sound, whatever it is: there is a score for each.
+
+        Raises
+        ------
+        InputError
+            When it cannot be read, or is shorter than the bundle's horizon.
+        """
+        self._bandwidth.look_at(path)
+        self._pipeline.reset()
+        worst, heard = _Worst(), 0
         for block in read_blocks(path, channel=self._recipe.channel, sample_rate=self._recipe.sample_rate):
             heard += len(block)
             for score in self._pipeline.process(block):
-                horizons += 1
-                if worst is None or score.value > worst.value:
-                    worst = score
-                    explanation = self._pipeline.explain() if score.value >= self._threshold else Explanation()
-        if worst is None:
+                worst.take(score, self._explain(score, worst))
+        return self._record(path, worst, heard, set())
+
+    def _explain(self, score: Score, worst: _Worst) -> Explanation:
+        return self._pipeline.explain() if score.value >= self._threshold and worst.gives_way_to(score) else _NOTHING
+
+    def _record(self, path: Path, worst: _Worst, heard: int, faults: set[SignalFault]) -> RecordingScore:
+        if worst.score is None:
             raise too_short(str(path), heard / self._recipe.sample_rate, self._recipe)
-        probability = self._rarity.probability(worst.value)
+        probability = self._rarity.probability(worst.score.value)
         return RecordingScore(
             path=str(path),
-            score=worst.value,
+            score=worst.score.value,
             threshold=self._threshold,
-            verdict="anomaly" if worst.value >= self._threshold else "normal",
-            horizons=horizons,
-            worst_second=(worst.end - self._recipe.horizon_samples) / self._recipe.sample_rate,
-            parts=worst.parts,
+            verdict="anomaly" if worst.score.value >= self._threshold else "normal",
+            horizons=worst.horizons,
+            worst_second=(worst.score.end - self._recipe.horizon_samples) / self._recipe.sample_rate,
+            parts=worst.score.parts,
             probability=probability,
             severity=0.0 - math.log10(probability),
-            bands=explanation.bands,
-            moments=explanation.moments,
+            bands=worst.explanation.bands,
+            moments=worst.explanation.moments,
+            faults=sorted(faults),
         )
+
+
+class _Worst:
+    """The worst of the horizons so far."""
+
+    def __init__(self) -> None:
+        self.horizons = 0
+        self.score: Score | None = None
+        self.explanation = _NOTHING
+
+    def gives_way_to(self, score: Score) -> bool:
+        return self.score is None or score.value > self.score.value
+
+    def take(self, score: Score, explanation: Explanation) -> None:
+        self.horizons += 1
+        if self.gives_way_to(score):
+            self.score, self.explanation = score, explanation
+
+
+def live_blocks(path: Path, recipe: Recipe) -> Iterator[Block]:
+    """Give a recording's blocks as the daemon hears them, each with what is wrong with the signal by then.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read.
+    """
+    address = Files(path, real_time=False)
+    with open_capture(address, sample_rate=recipe.sample_rate, channel=recipe.channel) as capture:
+        for item in capture:
+            if isinstance(item, Block):
+                yield item
+
+
+def said_of(faults: Iterable[SignalFault]) -> str:
+    """Return what is wrong with a signal, in words."""
+    return " and ".join(sorted(_WORDS[fault] for fault in faults))
+
+
+def no_live_signal(where: str, faults: Iterable[SignalFault], seconds: float) -> InputError:
+    """Return the error for sound without a horizon, of so many seconds, of a live signal."""
+    return InputError(
+        where,
+        expected=f"{seconds:g} s of a live signal",
+        found=f"one that is {said_of(faults)}",
+        remedy="check the gain and the microphone that it was recorded with",
+    )
 
 
 def too_short(where: str, seconds: float, recipe: Recipe) -> InputError:

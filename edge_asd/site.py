@@ -6,7 +6,7 @@ other folds of the sound, so that the new threshold rests on sound that the grap
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edge_asd import golden
 from edge_asd.adaptation import Pooled, adapt, adaptable
 from edge_asd.alarms import HeldOut, alarm_rate
-from edge_asd.audio import Roll, find_rooted, probe_recording, read_blocks, tell_apart
+from edge_asd.audio import Roll, find_rooted, probe_recording, tell_apart
 from edge_asd.bundle import Bundle, Manifest, Site, pack, unpack, write_bundle
 from edge_asd.calibration import Calibrated, PartScores, calibrate, join_all
 from edge_asd.errors import InputError
@@ -27,8 +27,11 @@ from edge_asd.firmware import Decision
 from edge_asd.interpreter import Engine
 from edge_asd.pipeline import Joiner, Judge, Rows, pool_rows
 from edge_asd.recipe.graph import Recipe, Threshold
-from edge_asd.scoring import BandwidthWatch, too_short
+from edge_asd.scoring import BandwidthWatch, live_blocks, too_short
 from edge_asd.suspicion import normal_scores, standing_out
+
+_CLIPPED_SHARE = 0.1
+"""Share of a recording from which it is no longer of use: of ten seconds, the one that keeps it from being judged."""
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -127,7 +130,7 @@ def listen(bundle: Bundle, paths: Iterable[Path], *, engine: Engine | None = Non
     Raises
     ------
     InputError
-        When one cannot be read, is silent, is shorter than the bundle's horizon, or stands there twice.
+        When one cannot be read, is silent or clipped flat, is shorter than the bundle's horizon, or stands there twice.
     """
     recipe = bundle.recipe
     rows = Rows(recipe, bundle.networks, engine=engine, where=bundle.where)
@@ -140,7 +143,7 @@ def listen(bundle: Bundle, paths: Iterable[Path], *, engine: Engine | None = Non
     for path in paths:
         bandwidth.look_at(path)
         run: list[Pooled] = []
-        blocks = roll.enter(path, read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate))
+        blocks = roll.enter(path, _unclipped(path, recipe))
         for _, values in rows.of_recording(blocks):
             if branch is not None and len(run) % step == 0:
                 spectra.append(measure(values[branch], bands, slice_count(recipe)))
@@ -150,6 +153,22 @@ def listen(bundle: Bundle, paths: Iterable[Path], *, engine: Engine | None = Non
         runs.append(run)
         names.append(path)
     return Heard(runs, names, spectra, roll.sha256)
+
+
+def _unclipped(path: Path, recipe: Recipe) -> Iterator[NDArray[np.float32]]:
+    """Pass a recording's samples on, and refuse it after the last where much of it is clipped flat."""
+    heard = clipped = 0
+    for block in live_blocks(path, recipe):
+        heard += len(block.samples)
+        clipped += len(block.samples) if block.fault == "clipped" else 0
+        yield block.samples
+    if clipped > _CLIPPED_SHARE * heard:
+        raise InputError(
+            str(path),
+            expected="sound",
+            found=f"a signal that is clipped flat for {clipped / recipe.sample_rate:.0f} s",
+            remedy="leave it out, and lower the gain that it was recorded with",
+        )
 
 
 def calibrate_on_site(

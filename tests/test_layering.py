@@ -56,7 +56,7 @@ LAYERS = {
     "alarms": "arrays bundle decision firmware recipe",
     "calibration": "alarms bundle errors extremes firmware gamma pipeline recipe tail",
     "golden": "bundle errors interpreter pipeline recipe",
-    "scoring": "alarms audio bundle errors explanation firmware interpreter pipeline recipe",
+    "scoring": "alarms audio bundle capture errors explanation firmware interpreter pipeline recipe",
     "adaptation": "arrays bundle detector pipeline recipe",
     "suspicion": "calibration errors pipeline recipe",
     "site": (

@@ -212,6 +212,27 @@ def test_a_bad_recording_does_not_keep_the_others_from_being_judged() -> None:
     assert (done.stderr.count("\n"), done.returncode) == (1, 2)
 
 
+def test_a_dead_microphone_s_recording_is_unknown(folder: Path) -> None:
+    soundfile.write(folder / "dead.wav", np.zeros(8 * RATE), RATE)
+    done = edge_asd("score", "good.easd", "dead.wav", "normal.wav", "--format", "csv")
+    header, dead, normal = (line.split(",") for line in done.stdout.splitlines())
+    assert (dead[1], dead[3], dead[-1], normal[3]) == ("", "unknown", "dropout silent", "normal")
+    assert len(header) == len(dead) == len(normal)
+    assert done.stderr.startswith("edge-asd: dead.wav: expected 2 s of a live signal, found one that is ")
+    assert (done.stderr.count("\n"), done.returncode) == (1, 2)
+    (found,) = json.loads(edge_asd("score", "good.easd", "dead.wav", "--format", "json").stdout)
+    assert (found["score"], found["verdict"]) == (None, "unknown")
+    done = edge_asd("score", "good.easd", "dead.wav")
+    assert done.stdout.startswith("unknown           -  threshold 4  dead.wav  (no 2 s of a live signal, it is ")
+
+
+@pytest.mark.parametrize("recording", ["text.wav", "missing.wav"])
+def test_a_table_has_its_header_though_nothing_could_be_judged(recording: str) -> None:
+    done = edge_asd("score", "good.easd", recording, "--format", "csv")
+    assert done.stdout.startswith("path,score,threshold,verdict,horizons,worst_second,steady,level,probability,")
+    assert (done.stdout.count("\n"), done.returncode) == (1, 2)
+
+
 def test_done_is_0() -> None:
     for words in ("verify good.easd", "score good.easd normal.wav", "config check good.yaml", "recipes"):
         done = edge_asd(*words.split())

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_asd.bundle import Bundle, read_bundle
 from edge_asd.errors import InputError
 from edge_asd.pipeline import Pipeline
-from edge_asd.scoring import Scorer, too_short
+from edge_asd.scoring import Scorer, UnknownScore, too_short
 from tests.handmade import RATE, hum, write_handmade
 
 FULL_SCALE = 2**15
@@ -192,6 +192,57 @@ def test_silence_and_full_scale_are_judged_too(bundle: Bundle, wav: Path, level:
     found = Scorer(bundle).score(wav)
     assert np.isfinite(found.score)
     assert found.verdict == "anomaly"
+
+
+LEVELS = {"silent": 0.0, "offset": 0.3, "clipped": 1.0}
+
+
+def dead(seconds: float, kind: str) -> NDArray[np.float32]:
+    """Sound of a microphone that hears nothing of the machine."""
+    if kind == "clipped":
+        return np.sign(hum(seconds, 93)).astype(np.float32)
+    return np.full(int(seconds * RATE), LEVELS[kind], np.float32)
+
+
+@pytest.mark.parametrize(("kind", "fault"), [("silent", "silent"), ("offset", "silent"), ("clipped", "clipped")])
+def test_what_is_no_sound_of_the_machine_is_unknown_as_to_the_daemon(
+    bundle: Bundle, wav: Path, kind: str, fault: str
+) -> None:
+    write(wav, dead(12, kind))
+    found = Scorer(bundle).judge(wav)
+    assert (found.verdict, found.score, found.horizons) == ("unknown", None, 0)
+    assert isinstance(found, UnknownScore)
+    assert fault in found.faults
+    assert found.reason.startswith("no 2 s of a live signal, it is ")
+    # Where every recording needs a score, this one has its own too.
+    assert np.isfinite(Scorer(bundle).score(wav).score)
+
+
+@pytest.mark.parametrize("kind", LEVELS)
+@pytest.mark.parametrize("rate", [RATE, 48_000])
+def test_horizons_without_a_live_signal_are_left_out(bundle: Bundle, wav: Path, kind: str, rate: int) -> None:
+    pieces = [hum(5, 94), dead(7, kind), hum(5, 95)]
+    write(wav, np.concatenate([soxr.resample(piece, RATE, rate) if rate != RATE else piece for piece in pieces]), rate)
+    found = Scorer(bundle).judge(wav)
+    assert found.faults
+    # The second in which it is found to be clipped is over before that is known: so it is to the daemon.
+    assert found.verdict == "normal" or kind == "clipped"
+    assert 8 <= found.horizons < (17 - 2) / 0.5
+    assert Scorer(bundle).score(wav).verdict == "anomaly"
+
+
+@pytest.mark.parametrize("rate", [RATE, 44_100])
+def test_a_live_recording_is_judged_by_all_of_it(bundle: Bundle, wav: Path, rate: int) -> None:
+    samples = np.concatenate([hum(5, 11), hum(3, 12, wrong=True), hum(5, 13)])
+    write(wav, soxr.resample(samples, RATE, rate) if rate != RATE else samples, rate)
+    assert Scorer(bundle).judge(wav) == Scorer(bundle).score(wav)
+
+
+@pytest.mark.parametrize("kind", [None, "silent"])
+def test_what_is_too_short_is_so_whatever_is_in_it(bundle: Bundle, wav: Path, kind: str | None) -> None:
+    write(wav, dead(1.5, kind) if kind else hum(1.5, 96))
+    with pytest.raises(InputError, match=r"found 1\.5 s"):
+        Scorer(bundle).judge(wav)
 
 
 def _with_threshold(bundle: Bundle, threshold: float) -> Bundle:

@@ -177,7 +177,14 @@ def test_silence_and_sound_heard_twice_are_refused(
     silent = write(tmp_path / "silent.wav", np.zeros(5 * RATE, np.float32))
     copy = tmp_path / "copy.wav"
     copy.write_bytes(louder[0].read_bytes())
-    for recording, said in ((silent, "silent.wav: expected sound"), (copy, f"the sound of {louder[0]} again")):
+    clipped = write(tmp_path / "clipped.wav", np.sign(hum(5, 1)).astype(np.float32))
+    some = write(tmp_path / "some.wav", np.concatenate([hum(7, 2), np.sign(hum(3, 1)).astype(np.float32)]))
+    for recording, said in (
+        (silent, "silent.wav: expected sound"),
+        (clipped, "clipped.wav: expected sound, found a signal that is clipped flat for 4 s; leave it out"),
+        (some, "some.wav: expected sound, found a signal that is clipped flat for 2 s"),
+        (copy, f"the sound of {louder[0]} again"),
+    ):
         assert main(["calibrate", bundle.where, *map(str, louder), str(recording), "-o", str(tmp_path / "b.easd")]) == 2
         assert said in capsys.readouterr().err
     # A folder that is named twice is one folder.
