@@ -25,6 +25,14 @@ TopicPath = Annotated[
         description="letters, digits, '_' or '-', with '/' between the parts",
     ),
 ]
+# Topics of a source of such a name would be those of commands.
+SourceName = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?!(request|response)$)[A-Za-z0-9_-]{1,64}(?!\n)$",
+        description="1\N{EN DASH}64 letters, digits, '_' or '-', and neither 'request' nor 'response'",
+    ),
+]
 Origin = Annotated[
     str,
     Meta(pattern=r"^(mic|mic:.+|file:.+|stdin(\?.+)?)(?!\n)$", description="'mic', 'mic:NAME', 'file:PATH' or 'stdin'"),
@@ -157,7 +165,7 @@ class Schedule(Settings):
 class Source(Settings):
     """One machine: where its sound comes from and which bundle judges it."""
 
-    name: Identifier
+    name: SourceName
     """Id of the source; a part of its topics."""
     bundle: Text
     """Bundle file, relative to the configuration file."""

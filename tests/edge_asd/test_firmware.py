@@ -50,8 +50,19 @@ def test_ids_that_can_be_part_of_a_topic(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "a#b", "a+b", "a/b", "a b", "pümpe", "a" * 65, "a\n", "\na", "a.b", "$SYS"])
 @pytest.mark.parametrize("place", ["device", "sources.0.name"])
 def test_ids_that_cannot(place: str, name: str) -> None:
-    with pytest.raises(InputError, match="64 letters, digits, '_' or '-', found "):
+    with pytest.raises(InputError, match=r"64 letters, digits, '_' or '-'.*, found "):
         parse(changed(place, name), Firmware, where="x")
+
+
+@pytest.mark.parametrize("name", ["request", "response"])
+def test_a_source_whose_topics_would_be_those_of_commands(name: str) -> None:
+    with pytest.raises(
+        InputError, match=rf"^x: sources\[0\].name: expected .* neither 'request' nor 'response', found '{name}'$"
+    ):
+        parse(changed("sources.0.name", name), Firmware, where="x")
+    assert parse(changed("device", name), Firmware, where="x").device == name
+    for other in (f"{name}s", f"my-{name}", "info", "health", "availability"):
+        assert parse(changed("sources.0.name", other), Firmware, where="x").sources[0].name == other
 
 
 @pytest.mark.parametrize(
