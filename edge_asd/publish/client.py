@@ -261,8 +261,7 @@ class Publisher:
         if is_id(incoming.command):
             topics.add(self._topics.response(incoming.command))
         asked = incoming.reply_topic
-        # A topic of requests would have the device command itself, or another.
-        if asked and not set(asked) & set("+#\0") and "/request/" not in asked:
+        if asked and self._topics.takes_reply(asked, self._home.prefix):
             topics.add(asked)
         return topics
 

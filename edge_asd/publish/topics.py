@@ -9,6 +9,9 @@ from edge_asd.errors import InputError
 
 CHECK = "check"
 """No command: what `edge-asd check-broker` sends to itself."""
+_LONGEST_REPLY_BYTES = 256
+_DEEPEST_REPLY_LEVELS = 128
+"""What brokers take: AWS IoT Core 256 bytes, EMQX 128 levels, mosquitto 201; one that gets more ends the connection."""
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -57,6 +60,28 @@ class Topics(NamedTuple):
         """Answers to a command; not retained."""
         return self._of_device("response", checked_id("command", command))
 
+    def takes_reply(self, topic: str, home_prefix: str) -> bool:
+        """Say whether an answer may be sent to a topic that whoever sent the request asks for.
+
+        None to a topic that the broker would refuse, or end the connection for; none to another device as a request;
+        and none where something else is told: below the base topic anywhere but at `DEVICE/response/…`, and below
+        `home_prefix`, the first part of Home Assistant's topics.
+        """
+        levels = topic.split("/")
+        is_usable = (
+            topic.isprintable()
+            and not topic.startswith("$")
+            and not set(topic) & set("+#")
+            and 0 < len(topic.encode()) <= _LONGEST_REPLY_BYTES
+            and len(levels) <= _DEEPEST_REPLY_LEVELS
+        )
+        if not is_usable or "request" in levels[1:-1] or _is_below(topic, home_prefix):
+            return False
+        if not _is_below(topic, self.base):
+            return True
+        device, _, rest = topic.removeprefix(f"{self.base}/").partition("/")
+        return is_id(device) and rest.startswith("response/")
+
     def _of_device(self, *levels: str) -> str:
         return "/".join((self.base, checked_id("device", self.device), *levels))
 
@@ -77,3 +102,7 @@ def checked_id(what: str, identifier: str) -> str:
 def is_id(text: str) -> bool:
     """Say whether `text` can be a level of a topic."""
     return _IDENTIFIER.fullmatch(text) is not None
+
+
+def _is_below(topic: str, first: str) -> bool:
+    return f"{topic}/".startswith(f"{first}/")

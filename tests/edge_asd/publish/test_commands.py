@@ -266,6 +266,23 @@ def test_an_answer_is_no_command_to_another_device(
         assert not listener.messages("request/disarm")
 
 
+@pytest.mark.parametrize(
+    "topic",
+    ["/".join(["a"] * 250), "edge-asd/pi-07/availability", "edge-asd/pi-07/pump-3/event", "$SYS/broker/uptime"],
+)
+def test_a_topic_that_cannot_be_answered_to_costs_neither_the_connection_nor_the_ordinary_answer(
+    broker: Broker, make_publisher: MakePublisher, device: Device, topic: str
+) -> None:
+    with broker.listener("edge-asd/#") as listener, obeying(make_publisher, broker, device) as publisher:
+        send(broker.port, "arm", {"transaction": 1}, ResponseTopic=topic)
+        answer(listener, "arm", 1)
+        send(broker.port, "arm", {"transaction": 2})
+        answer(listener, "arm", 2)
+        assert not [message for message in listener.messages(topic) if "transaction" in message.payload]
+        assert publisher.statistics().broker.connections == 1
+        assert publisher.statistics().broker.last_error is None
+
+
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
 def test_a_retained_command_is_ignored(
     broker: Broker, make_publisher: MakePublisher, device: Device, version: str, caplog: pytest.LogCaptureFixture
