@@ -146,7 +146,9 @@ class _Talk:
 
     def connect(self) -> str:
         asked = self._settings.version
-        versions: list[Version] = ["5", "3.1.1"] if asked == "auto" else [asked]
+        return self._connect(["5", "3.1.1"] if asked == "auto" else [asked])
+
+    def _connect(self, versions: list[Version]) -> str:
         for version in versions:
             self._session = Session(self._login, version, self._reports.put)
             self._session.open()
@@ -190,9 +192,10 @@ class _Talk:
             raise _FailedError(f"no answer to the subscription to {topics.requests()}")
         if report.reason.is_failure:
             raise _FailedError(reasons.deaf(report.reason, report.topic))
-        return self._round_trip(session, topics.request(CHECK))
+        return self._round_trip(session, topics)
 
-    def _round_trip(self, session: Session, topic: str) -> str:
+    def _round_trip(self, session: Session, topics: Topics) -> str:
+        topic = topics.request(CHECK)
         mid = session.publish(topic, _CHECK, 1, retain=False)
         until = time.monotonic() + _ROUND_TRIP_S
         refused = False
@@ -203,9 +206,27 @@ class _Talk:
             if isinstance(report, Acknowledged) and report.mid == mid and report.reason.is_failure:
                 refused = True
                 break
-        if refused or session.version != "5":
+        if refused:
             return "accepted; whether commands get through cannot be tried, for this user may not send any"
-        raise _FailedError(f"accepted, yet nothing comes through: allow this user to read {topic.rpartition('/')[0]}/+")
+        if session.version == "5":
+            raise _FailedError(f"accepted, yet nothing comes through: allow this user to read {topics.requests()}")
+        return self._round_trip_under_5(topics)
+
+    def _round_trip_under_5(self, topics: Topics) -> str:
+        """Find out whether a command was refused or kept back, which MQTT 3.1.1 does not tell; the rules are the same.
+
+        A broker without MQTT 5 leaves it open.
+        """
+        session = self._connected_session()
+        session.close(with_will=False)
+        try:
+            self._connect(["5"])
+        except _FailedError:
+            return (
+                "accepted, yet a command of our own did not come back: under MQTT 3.1.1 it cannot be told whether this "
+                f"user may not send any, or may not read them; see that it may read {topics.requests()}"
+            )
+        return self.subscribe(topics)
 
     def _connected_session(self) -> Session:
         if self._session is None:

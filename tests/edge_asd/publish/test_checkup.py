@@ -15,7 +15,7 @@ import pytest
 
 from edge_asd.firmware import Mqtt, Tls
 from edge_asd.publish import Publisher
-from edge_asd.publish.checkup import Step, check_broker
+from edge_asd.publish.checkup import Step, _FailedError, _Talk, check_broker
 from tests.edge_asd.publish.certificates import Certificates, encrypted, users
 
 if TYPE_CHECKING:
@@ -137,6 +137,35 @@ def test_an_access_list_that_refuses(make_broker: MakeBroker, tmp_path: Path) ->
     found = steps(broker.port, "p", username="pump")
     assert all(step.holds for step in found)
     assert "this user may not send any" in found[-1].words
+
+
+@pytest.mark.parametrize("has_5", [True, False], ids=["speaks 5", "3.1.1 alone"])
+def test_a_user_who_may_write_and_not_read_under_3_1_1(
+    make_broker: MakeBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_5: bool
+) -> None:
+    access = tmp_path / "access"
+    access.write_text("user deaf\ntopic write #\nuser mute\ntopic write edge-asd/pi-07/+\ntopic read #\n")
+    broker = make_broker(users(tmp_path, deaf="p", mute="p"), f"acl_file {access}")
+    if not has_5:
+        connect = _Talk._connect
+
+        def connect_without_5(talk: _Talk, versions: list[Any]) -> str:
+            if "5" in versions:
+                raise _FailedError("the broker refused the connection: Unsupported protocol version")
+            return connect(talk, versions)
+
+        monkeypatch.setattr(_Talk, "_connect", connect_without_5)
+    deaf = steps(broker.port, "p", username="deaf", version="3.1.1")
+    mute = steps(broker.port, "p", username="mute", version="3.1.1")
+    if has_5:
+        assert "nothing comes through: allow this user to read edge-asd/pi-07/request/+" in failing(deaf, "subscribe")
+        assert all(step.holds for step in mute)
+        assert "this user may not send any" in mute[-1].words
+    else:
+        for found in (deaf, mute):
+            assert all(step.holds for step in found)
+            assert "under MQTT 3.1.1 it cannot be told" in found[-1].words
+            assert "see that it may read edge-asd/pi-07/request/+" in found[-1].words
 
 
 def run(config: Path) -> subprocess.CompletedProcess[str]:
