@@ -17,6 +17,7 @@ from edge_asd.errors import InputError
 from edge_asd.files import require_regular
 from edge_asd.firmware import Firmware, Mqtt, Source
 from edge_asd.interpreter import DelegateLibrary, Engine
+from edge_asd.publish.spool import require_spool_place
 
 
 class Post(NamedTuple):
@@ -76,8 +77,10 @@ def make_plan(firmware: Firmware, where: Path, reading: Callable[[Path], None] =
     Raises
     ------
     InputError, CheckFailedError
-        When a bundle, a secret or a source cannot be used.
+        When a bundle, a secret or a source cannot be used, or something else stands in the place of the spool.
     """
+    if firmware.spool.path is not None:
+        require_spool_place(resolve_path(firmware.spool.path, where))
     addresses = {source.name: parse_source(source.source, base=where.parent) for source in firmware.sources}
     for address in addresses.values():
         if isinstance(address, Files):

@@ -76,7 +76,7 @@ LAYERS = {
     "logs": "firmware",
     "metrics": "publish",
     "web": "firmware metrics publish",
-    "plan": "audio bundle capture configuration errors files firmware golden interpreter",
+    "plan": "audio bundle capture configuration errors files firmware golden interpreter publish",
     "listener": "bundle capture errors evidence explanation firmware interpreter judgement pipeline publish scoring",
     "crew": "capture errors evidence firmware judgement listener plan publish",
     "roster": "errors files publish",

@@ -16,6 +16,7 @@ from edge_asd.configuration.secrets import read_secret
 from edge_asd.configuration.shapes import tag_of
 from edge_asd.errors import InputError
 from edge_asd.firmware import Decision, Firmware, Mqtt, Source
+from edge_asd.publish.spool import require_spool_place
 from edge_asd.publish.tls import tls_context
 from edge_asd.recipe.graph import Branch, Part, Recipe, Threshold
 
@@ -54,6 +55,7 @@ def _broker_lines(firmware: Firmware, path: Path) -> Iterator[str]:
     mqtt = firmware.mqtt
     yield _line("device", f"{firmware.device}, topics {mqtt.base_topic}/{firmware.device}/…")
     yield _line("broker", f"{mqtt.host}, port {mqtt.port}, {_login(mqtt, path)}, {_encryption(mqtt)}")
+    require_spool_place(Path(str(firmware.spool.path)))
     yield _line("spool", f"{firmware.spool.path}, at most {firmware.spool.max_bytes / 2**20:.0f} MiB")
     if mqtt.password_file is not None and mqtt.tls is None:
         yield _line("note", "the password goes over the network in the clear: give mqtt.tls where the broker offers it")

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from edge_asd.errors import InputError
 from edge_asd.publish.payloads import Event, Spool
 from edge_asd.publish.spool import MOST_UNENDED, Entry, SpoolFile, Stock, is_alarm, is_damage
 
@@ -233,7 +234,7 @@ class Outbox:
         try:
             work()
         except Exception as error:  # noqa: BLE001 - a guard: the thread must outlive any fault of the disk
-            if not isinstance(error, (sqlite3.Error, OSError)):
+            if not isinstance(error, (sqlite3.Error, OSError, InputError)):
                 _log.exception("error in the spool's thread")
             with self._news:
                 self._damaged = is_damage(error)
@@ -259,7 +260,7 @@ class Outbox:
 
     def _usable_file(self) -> SpoolFile:
         file = self._file
-        if file is not None and self._damaged:
+        if file is not None and self._damaged and file.is_in_place():
             file.set_aside("found while in use")
         if file is None or self._damaged or not file.is_in_place():
             file = self._reopen()

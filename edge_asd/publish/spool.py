@@ -21,7 +21,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from edge_asd.files import sync_folder
+from edge_asd.errors import InputError
+from edge_asd.files import require_regular, sync_folder
 from edge_asd.publish.clock import boot_id, clock_synced
 from edge_asd.publish.payloads import Event, encode
 from edge_asd.publish.topics import is_id
@@ -30,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 VERSION = 1
 """Version of the file's layout, kept in the file itself."""
+_APPLICATION = int.from_bytes(b"easd", "big")
+"""What the file says of itself in its header, so that a damaged one is told from other people's."""
 _LAYOUT = """
 CREATE TABLE IF NOT EXISTS events (
     place INTEGER PRIMARY KEY,
@@ -56,6 +59,9 @@ MOST_UNENDED = 64
 _PAGE_BYTES = 4096
 _ROW_BYTES = 200
 """What a row takes beside its payload: its other columns and its share of two indices."""
+_PLACE = "a place for the spool"
+_COLUMN = b"place INTEGER PRIMARY KEY"
+_MOST_SET_ASIDE = 3
 _LEAST_LOG_PAGES, _MOST_LOG_PAGES = 4, 256
 _BUSY_S = 2.0
 
@@ -91,7 +97,7 @@ class SpoolFile:
     Parameters
     ----------
     path
-        The file; made, with its folder, where there is none. What is there and damaged is set aside.
+        The file; made, with its folder, where there is none. A spool that is damaged is set aside.
     max_bytes
         Most bytes that the file and its log may take. Events take a third of it at most: SQLite leaves pages up to half
         empty, and the log needs its part.
@@ -101,11 +107,14 @@ class SpoolFile:
 
     Raises
     ------
+    InputError
+        When something else than a spool is there.
     OSError, sqlite3.Error
         When it cannot be opened, or another process has it.
     """
 
     def __init__(self, path: Path, max_bytes: int, max_age_s: float) -> None:
+        require_spool_place(path)
         self.path = path
         self._budget = max_bytes // 3
         self._max_age_s = max_age_s
@@ -150,6 +159,8 @@ class SpoolFile:
         if problem != "ok" or version not in {0, VERSION}:
             raise sqlite3.DatabaseError(f"layout {version}" if problem == "ok" else " ".join(str(problem).split()))
         for setting in (
+            # First of all: what comes after stands in the log for a while, and only there.
+            *(() if self._value("PRAGMA application_id") == _APPLICATION else (f"application_id = {_APPLICATION}",)),
             "journal_mode = WAL",
             "synchronous = FULL",
             f"wal_autocheckpoint = {self._log_pages}",
@@ -172,12 +183,19 @@ class SpoolFile:
             return False
 
     def set_aside(self, problem: str) -> None:
-        """Move the damaged file and its log to the names ending in `.damaged`, over any set aside before."""
+        """Move the damaged file and its log to a name ending in `.damaged` or, where that is taken, `.damaged-2`.
+
+        Of so many that the disk could fill with them, the last gives way to the next.
+        """
+        names = [f"{self.path}.damaged", *(f"{self.path}.damaged-{count}" for count in range(2, _MOST_SET_ASIDE + 1))]
+        aside = next((name for name in names if not os.path.lexists(name)), names[-1])
         for ending in ("", "-wal"):
-            with contextlib.suppress(FileNotFoundError):
-                Path(f"{self.path}{ending}").replace(f"{self.path}.damaged{ending}")
+            try:
+                Path(f"{self.path}{ending}").replace(f"{aside}{ending}")
+            except FileNotFoundError:
+                Path(f"{aside}{ending}").unlink(missing_ok=True)
         Path(f"{self.path}-shm").unlink(missing_ok=True)
-        _log.error("spool %s is damaged (%s); set aside as %s.damaged", self.path, problem, self.path)
+        _log.error("spool %s is damaged (%s); set aside as %s", self.path, problem, aside)
 
     def stock(self) -> Stock:
         """Return what the file holds; for the writing thread."""
@@ -286,6 +304,58 @@ class SpoolFile:
 
     def _delete(self, places: Iterable[int]) -> None:
         self._writer.executemany("DELETE FROM events WHERE place = ?", [(place,) for place in places])
+
+
+def require_spool_place(path: Path) -> None:
+    """Refuse a place where something stands that never was a spool, and would be lost; a damaged spool is none of that.
+
+    Raises
+    ------
+    InputError
+        When there is a folder, a pipe or a device at `path`, or a file that is neither empty nor a spool.
+    """
+    try:
+        if not path.exists() or _is_in_use(path):
+            return
+        if require_regular(path, _PLACE, "spool.path") == 0 or _is_spool(path):
+            return
+    except OSError:
+        # What cannot be read is told, and tried again, by whoever opens it; nothing is moved away then.
+        return
+    raise InputError(
+        f"spool.path: {path}",
+        expected=_PLACE,
+        found="a file that is no spool, and would be lost",
+        remedy="choose another path",
+    )
+
+
+def _is_in_use(path: Path) -> bool:
+    # A file that SQLite has open in this process must not be opened and closed beside it: its locks would be gone
+    # (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    try:
+        descriptor = os.open(f"{path}.lock", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _is_spool(path: Path) -> bool:
+    """Say whether a file's first page is that of a spool, whatever the rest (https://www.sqlite.org/fileformat.html)."""
+    with path.open("rb") as file:
+        page = file.read(_PAGE_BYTES)
+    application = page[68:72]
+    if not page.startswith(b"SQLite format 3\0"):
+        return False
+    # Earlier versions left no mark; the table stands in the first page, or nothing does as long as it is in the log.
+    is_unmarked = application in {b"", bytes(4)} and (_COLUMN in page or page[103:105] in {b"", bytes(2)})
+    return is_unmarked or int.from_bytes(application, "big") == _APPLICATION
 
 
 def is_alarm(event: Event) -> bool:

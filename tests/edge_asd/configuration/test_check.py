@@ -202,3 +202,10 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(check: Call
 def test_overrides_are_checked_too(check: Callable[..., str]) -> None:
     with pytest.raises(InputError, match="overridden by EDGE_ASD__MQTT__PORT"):
         check(FIRMWARE, EDGE_ASD__MQTT__PORT="tls")
+
+
+def test_a_spool_in_the_place_of_a_bundle_is_an_error(check: Callable[..., str], bundle: Bundle) -> None:
+    with pytest.raises(
+        InputError, match=r"spool.path: .*pump-3.easd: expected a place for the spool, found a file that"
+    ):
+        check(FIRMWARE + "spool: {path: pump-3.easd}\n")

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from edge_asd.errors import InputError
 from edge_asd.publish import Event
 from edge_asd.publish.outbox import START, Outbox
-from edge_asd.publish.spool import Entry, SpoolFile
+from edge_asd.publish.spool import Entry, SpoolFile, require_spool_place
 
 MakeEvent = Callable[..., Event]
 
@@ -286,7 +287,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_taken_for_damaged(
     assert not Path(f"{path}.damaged").exists()
 
 
-@pytest.mark.parametrize("damage", ["no database", "cut short", "scribbled over"])
+@pytest.mark.parametrize("damage", ["cut to its header", "cut short", "scribbled over", "without a mark"])
 def test_a_damaged_file_is_set_aside_and_told(
     path: Path,
     open_outbox: Callable[..., Outbox],
@@ -299,8 +300,11 @@ def test_a_damaged_file_is_set_aside_and_told(
         first.put(make_event())
     first.close()
     content = bytearray(path.read_bytes())
-    if damage == "no database":
-        content[:] = b"not a database at all" * 1000
+    if damage == "cut to its header":
+        del content[16:]
+    elif damage == "without a mark":
+        content[68:72] = bytes(4)
+        del content[len(content) // 2 + 7 :]
     elif damage == "cut short":
         del content[len(content) // 2 + 7 :]
     else:
@@ -313,6 +317,104 @@ def test_a_damaged_file_is_set_aside_and_told(
     assert Path(f"{path}.damaged").read_bytes() == content
     (line,) = [record.getMessage() for record in caplog.records if f"spool {path} is damaged" in record.getMessage()]
     assert "\n" not in line
+
+
+def foreign(kind: str, path: Path) -> None:
+    """Put a file that was never a spool at `path`."""
+    path.parent.mkdir()
+    if kind == "other database":
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript("CREATE TABLE events (event_id INTEGER PRIMARY KEY); PRAGMA user_version = 1;")
+    elif kind == "large database":
+        with closing(sqlite3.connect(path)) as connection:
+            for index in range(200):
+                connection.execute(f"CREATE TABLE table_{index} (key INTEGER PRIMARY KEY, value TEXT)")
+    elif kind == "marked database":
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript("PRAGMA application_id = 7; PRAGMA user_version = 1;")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes({"bundle": b"PK\3\4" + bytes(5000), "recording": b"RIFF....WAVEfmt ", "text": b"x"}[kind])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["bundle", "recording", "text", "other database", "large database", "marked database", "folder", "pipe"],
+)
+def test_what_was_never_a_spool_is_refused_and_left_as_it_is(
+    path: Path, open_outbox: Callable[..., Outbox], make_event: MakeEvent, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    foreign(kind, path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(InputError, match=rf"^spool.path: {path}: expected a place for the spool, found "):
+        require_spool_place(path)
+    outbox = open_outbox()
+    outbox.put(make_event())
+    assert "expected a place for the spool" in (outbox.summary().error or "")
+    assert scores(outbox) == [10]
+    outbox.close()
+    assert list(path.parent.iterdir()) == [path]
+    assert before == (path.read_bytes() if path.is_file() else None)
+    assert "Traceback" not in caplog.text
+
+
+def test_where_nothing_or_an_empty_file_stands_is_a_place_for_the_spool(
+    path: Path, open_outbox: Callable[..., Outbox], make_event: MakeEvent
+) -> None:
+    require_spool_place(path)
+    path.parent.mkdir()
+    path.touch()
+    require_spool_place(path)
+    outbox = open_outbox()
+    outbox.put(make_event())
+    require_spool_place(path)
+    wait_until(lambda: is_written(outbox))
+    require_spool_place(path)
+    outbox.close()
+    require_spool_place(path)
+
+
+def test_a_spool_that_a_power_cut_left_with_its_log_is_known(path: Path, tmp_path: Path, make_event: MakeEvent) -> None:
+    with closing(SpoolFile(path, MEBIBYTE, 3600.0)) as file:
+        file.add([Entry(1, make_event())])
+        (tmp_path / "left").mkdir()
+        for ending in ("", "-wal"):
+            (tmp_path / "left" / f"spool{ending}").write_bytes(Path(f"{path}{ending}").read_bytes())
+    require_spool_place(tmp_path / "left" / "spool")
+    assert stored(tmp_path / "left" / "spool") == [10]
+
+
+def test_a_spool_in_use_is_not_opened_to_be_looked_at(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(SpoolFile(path, MEBIBYTE, 3600.0)):
+        monkeypatch.setattr("edge_asd.publish.spool._is_spool", lambda _path: pytest.fail("opened"))
+        require_spool_place(path)
+
+
+def test_what_was_set_aside_before_is_kept_and_the_disk_does_not_fill(path: Path) -> None:
+    path.parent.mkdir()
+    for number in range(5):
+        path.write_bytes(b"SQLite format 3\0" + bytes([number]))
+        SpoolFile(path, MEBIBYTE, 3600.0).close()
+    kept = {file.name: file.read_bytes()[-1] for file in path.parent.glob("*.damaged*")}
+    assert kept == {"pi-07.spool.damaged": 0, "pi-07.spool.damaged-2": 1, "pi-07.spool.damaged-3": 4}
+
+
+def test_a_foreign_file_that_takes_the_place_of_a_damaged_one_is_left_as_it_is(
+    path: Path, open_outbox: Callable[..., Outbox], make_event: MakeEvent
+) -> None:
+    outbox = open_outbox()
+    outbox.put(make_event())
+    wait_until(lambda: is_written(outbox))
+    (path.parent / "bundle").write_bytes(b"PK")
+    (path.parent / "bundle").replace(path)
+    outbox._damaged = True
+    outbox.put(make_event())
+    wait_until(lambda: "expected a place" in (outbox.summary().error or ""))
+    assert path.read_bytes() == b"PK"
+    assert not Path(f"{path}.damaged").exists()
 
 
 def test_a_file_that_has_lost_its_table_is_used_again(
