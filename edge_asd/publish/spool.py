@@ -312,12 +312,13 @@ def require_spool_place(path: Path) -> None:
     Raises
     ------
     InputError
-        When there is a folder, a pipe or a device at `path`, or a file that is neither empty nor a spool.
+        When there is a folder, a pipe or a device at `path`, or a file that is neither empty nor a spool, has no lock
+        beside it, and is not called one.
     """
     try:
         if not path.exists() or _is_in_use(path):
             return
-        if require_regular(path, _PLACE, "spool.path") == 0 or _is_spool(path):
+        if require_regular(path, _PLACE, "spool.path") == 0 or _was_ours(path) or _is_spool(path):
             return
     except OSError:
         # What cannot be read is told, and tried again, by whoever opens it; nothing is moved away then.
@@ -344,6 +345,11 @@ def _is_in_use(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _was_ours(path: Path) -> bool:
+    # A power cut can leave nothing of a file but its name; the daemon has to start all the same.
+    return path.suffix == ".spool" or Path(f"{path}.lock").exists()
 
 
 def _is_spool(path: Path) -> bool:

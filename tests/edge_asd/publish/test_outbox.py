@@ -40,7 +40,7 @@ def is_written(outbox: Outbox) -> bool:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "pi-07.spool"
+    return tmp_path / "state" / "pi-07.db"
 
 
 @pytest.fixture
@@ -287,7 +287,9 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_taken_for_damaged(
     assert not Path(f"{path}.damaged").exists()
 
 
-@pytest.mark.parametrize("damage", ["cut to its header", "cut short", "scribbled over", "without a mark"])
+@pytest.mark.parametrize(
+    "damage", ["no database", "cut to its header", "cut short", "scribbled over", "without a mark"]
+)
 def test_a_damaged_file_is_set_aside_and_told(
     path: Path,
     open_outbox: Callable[..., Outbox],
@@ -300,9 +302,11 @@ def test_a_damaged_file_is_set_aside_and_told(
         first.put(make_event())
     first.close()
     content = bytearray(path.read_bytes())
-    if damage == "cut to its header":
+    if damage == "no database":
+        content = bytearray(b"what a power cut leaves")
+    elif damage == "cut to its header":
         del content[16:]
-    elif damage == "without a mark":
+    elif damage == "no mark":
         content[68:72] = bytes(4)
         del content[len(content) // 2 + 7 :]
     elif damage == "cut short":
@@ -399,22 +403,17 @@ def test_what_was_set_aside_before_is_kept_and_the_disk_does_not_fill(path: Path
         path.write_bytes(b"SQLite format 3\0" + bytes([number]))
         SpoolFile(path, MEBIBYTE, 3600.0).close()
     kept = {file.name: file.read_bytes()[-1] for file in path.parent.glob("*.damaged*")}
-    assert kept == {"pi-07.spool.damaged": 0, "pi-07.spool.damaged-2": 1, "pi-07.spool.damaged-3": 4}
+    assert kept == {"pi-07.db.damaged": 0, "pi-07.db.damaged-2": 1, "pi-07.db.damaged-3": 4}
 
 
-def test_a_foreign_file_that_takes_the_place_of_a_damaged_one_is_left_as_it_is(
-    path: Path, open_outbox: Callable[..., Outbox], make_event: MakeEvent
-) -> None:
-    outbox = open_outbox()
-    outbox.put(make_event())
-    wait_until(lambda: is_written(outbox))
-    (path.parent / "bundle").write_bytes(b"PK")
-    (path.parent / "bundle").replace(path)
-    outbox._damaged = True
-    outbox.put(make_event())
-    wait_until(lambda: "expected a place" in (outbox.summary().error or ""))
-    assert path.read_bytes() == b"PK"
-    assert not Path(f"{path}.damaged").exists()
+def test_a_file_that_is_called_a_spool_is_no_reason_not_to_start(tmp_path: Path, make_event: MakeEvent) -> None:
+    path = tmp_path / "pi-07.spool"
+    path.write_bytes(b"what a power cut leaves")
+    require_spool_place(path)
+    with closing(SpoolFile(path, MEBIBYTE, 3600.0)) as file:
+        file.add([Entry(1, make_event())])
+    assert stored(path) == [10]
+    assert Path(f"{path}.damaged").read_bytes() == b"what a power cut leaves"
 
 
 def test_a_file_that_has_lost_its_table_is_used_again(
