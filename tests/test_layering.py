@@ -28,6 +28,7 @@ LAYERS = {
     "vitals": "",
     "text": "",
     "settings": "",
+    "isolation": "",
     "files": "errors",
     "arrays": "errors",
     "interpreter": "errors",
@@ -36,7 +37,7 @@ LAYERS = {
     "microphones": "errors",
     # The stages, as the signal passes them: none knows another; only capture reads files through audio.
     "audio": "errors files",
-    "capture": "audio errors microphones",
+    "capture": "audio errors isolation microphones",
     "frames": "",
     "features": "errors recipe",
     "embedding": "errors interpreter recipe",
@@ -95,7 +96,7 @@ LAYERS = {
     "commands.verify": "bundle golden interpreter",
     "commands": "",
     "cli": "errors version",
-    "__main__": "cli",
+    "__main__": "cli isolation",
     "": "version",
 }
 STAGES = set(list(LAYERS)[list(LAYERS).index("audio") : list(LAYERS).index("publish") + 1])

@@ -11,7 +11,6 @@ import json
 import logging
 import queue
 import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, cast
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from edge_asd.audio import Channel
 from edge_asd.capture.pipe import POLL_S, Pipe
 from edge_asd.errors import CaptureError, InputError
+from edge_asd.isolation import isolated_python
 from edge_asd.microphones.child import QUEUE_BLOCKS, Request
 from edge_asd.microphones.wire import Opened, parse_error, parse_opened
 
@@ -276,8 +276,4 @@ def child_command(request: Request) -> list[str]:
     It is told where our modules are instead of looking for them, which would cost it 2 MiB; nor does it take any from
     the folder that it happens to be started in.
     """
-    code = (
-        f"import sys; sys.path[:] = {[path for path in sys.path if path]!r}; "
-        "from edge_asd.microphones.child import main; main(sys.argv[1:])"
-    )
-    return [sys.executable, "-I", "-S", "-c", code, json.dumps(request._asdict())]
+    return isolated_python("edge_asd.microphones.child", json.dumps(request._asdict()), site=False)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from edge_asd.configuration.overrides import PREFIX
+from edge_asd.isolation import isolated_python
 from edge_asd_export.demo.folder import Address, Folder
 
 _PATIENCE_S = 10.0
@@ -42,7 +42,7 @@ def running_daemon(folder: Folder, broker: Address) -> Iterator[Daemon]:
     OSError
         When its log cannot be written.
     """
-    command = [sys.executable, "-m", "edge_asd", "monitor", str(folder.configuration), "--once"]
+    command = isolated_python("edge_asd.cli", "monitor", str(folder.configuration), "--once")
     with folder.log.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own command, no shell
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(os.environ, broker)

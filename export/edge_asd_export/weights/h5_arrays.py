@@ -9,6 +9,7 @@ import io
 import re
 import resource
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import h5py
@@ -21,9 +22,12 @@ _NAMES_LIMIT = 10_000
 _ORNAMENT = re.compile(r"(_\d+)?(:\d+)?$")
 
 
-def main() -> int:
-    """Read a file from standard input; write its arrays to standard output, or what is wrong to standard error."""
-    seconds = int(sys.argv[1])
+def main(arguments: Sequence[str]) -> int:
+    """Read a file from standard input; write its arrays to standard output, or what is wrong to standard error.
+
+    The one argument says how many seconds of computing it may take.
+    """
+    seconds = int(arguments[0])
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     try:
         with h5py.File(io.BytesIO(sys.stdin.buffer.read()), "r") as file:
@@ -80,7 +84,3 @@ def _child(group: Any, name: str) -> Any:
             raise ValueError(f"no {name[:60]!r} inside the file")
         group = group[part]
     return group
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import signal
 import subprocess
-import sys
 
 import numpy as np
 
+from edge_asd.isolation import isolated_python
 from edge_asd_export.weights.files import REFUSED, WeightsFile, broken
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -36,7 +35,7 @@ def read(content: bytes, where: str) -> WeightsFile:
     # The HDF5 library runs in circles on some damaged files, where nothing but the end of its process stops it.
     # Counted is what it computes, so that a busy machine gives up no whole file; the clock is for one that hangs.
     seconds = math.ceil(_PATIENCE_S + len(content) / _BYTES_PER_S)
-    command = [sys.executable, "-m", f"{__package__}.h5_arrays", str(seconds)]
+    command = isolated_python(f"{__package__}.h5_arrays", str(seconds))
     try:
         reader = subprocess.run(  # noqa: S603 - a module of ours
             command,
@@ -44,7 +43,6 @@ def read(content: bytes, where: str) -> WeightsFile:
             capture_output=True,
             timeout=20 * seconds,
             check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
     except subprocess.TimeoutExpired as error:
         raise broken(where, _KIND, _ENDLESS) from error

@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import struct
+import sys
 import time
 import tracemalloc
 import zipfile
@@ -440,6 +441,20 @@ def test_what_is_no_file_of_weights_is_refused(make: Callable[[Path], None], tmp
     path = tmp_path / "weights"
     make(path)
     refusal(path)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_reading_runs_nothing_of_the_current_folder(
+    named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag, path = tmp_path / "owned", small_h5(tmp_path / "w.h5")
+    for name in ("h5py", "numpy", "resource"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(flag)!r}, 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    # As `python -m` has it, and as the command has it.
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path] if named else sys.path)
+    assert set(read_weights(path).arrays) == {"conv1/kernel", "conv1/bias"}
+    assert not flag.exists()
 
 
 def test_a_file_that_the_hdf5_library_never_finishes_is_given_up(
