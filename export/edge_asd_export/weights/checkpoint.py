@@ -15,6 +15,9 @@ from edge_asd_export.weights.files import Array, WeightsFile, broken, check_size
 TABLE_SIGNATURE = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
 """How a checkpoint's table, of the old format or an index, ends."""
 
+INDEX = ".index"
+"""How the name of an index ends, in the new format; its numbers stand in other files beside it."""
+
 _KIND = "a TensorFlow checkpoint"
 
 
@@ -28,7 +31,7 @@ def read(path: Path) -> WeightsFile:
     """
     import tensorflow as tf  # noqa: PLC0415 - takes seconds
 
-    where, prefix = str(path), str(path).removesuffix(".index")
+    where, prefix = str(path), str(path).removesuffix(INDEX)
     try:
         reader = tf.train.load_checkpoint(prefix)
         shapes, types = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()

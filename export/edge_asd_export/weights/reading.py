@@ -27,7 +27,7 @@ def read_weights(path: Path) -> WeightsFile:
     InputError
         When it is of no known format, damaged, wants to run code, is larger than a gibibyte, or is no file.
     """
-    path = _file_of(path)
+    path = named_file(path)
     content = read_file(path)
     return _read(path, content)._replace(sha256=hashlib.sha256(content).hexdigest())
 
@@ -42,11 +42,12 @@ def hash_weights(path: Path) -> str:
     InputError
         When it is missing, cannot be read, or is larger than a gibibyte.
     """
-    return hashlib.sha256(read_file(_file_of(path))).hexdigest()
+    return hashlib.sha256(read_file(named_file(path))).hexdigest()
 
 
-def _file_of(path: Path) -> Path:
-    index = path.with_name(f"{path.name}.index")
+def named_file(path: Path) -> Path:
+    """Return the file that holds weights, or says where they are: a checkpoint may be named without `.index`."""
+    index = path.with_name(f"{path.name}{checkpoint.INDEX}")
     return index if not path.exists() and index.exists() else path
 
 

@@ -12,10 +12,11 @@ import pooch
 from edge_asd.errors import InputError
 from edge_asd.files import write_atomically
 from edge_asd_export.progress import SILENT, Reporter
+from edge_asd_export.weights import checkpoint
 from edge_asd_export.weights.checksums import check, digest
 from edge_asd_export.weights.download import download
 from edge_asd_export.weights.files import LIMIT, WeightsFile, read_file
-from edge_asd_export.weights.reading import read_weights
+from edge_asd_export.weights.reading import named_file, read_weights
 from edge_asd_export.weights.registry import SOURCES, Source, find_source
 
 
@@ -97,9 +98,10 @@ class Store:
         Raises
         ------
         InputError
-            When it is not what was published under this name, or no file of weights at all.
+            When it is not what was published under this name, holds no weights at all, or leaves them in other files.
         """
         source = find_source(name)
+        _require_whole(named_file(file), source)
         content = read_file(file)
         self._require(file, source, f"{name} is published at {source.url}")
         self._make_folder()
@@ -144,6 +146,17 @@ class Store:
     def _keep(self, content: bytes, target: Path) -> None:
         write_atomically(target, content)
         write_atomically(_record_of(target), f"{digest(target, 'sha256')}\n".encode())
+
+
+def _require_whole(file: Path, source: Source) -> None:
+    # An index alone is no weights, and its other files are known by names that are not those kept here.
+    if file.name.endswith(checkpoint.INDEX) and file.is_file():
+        raise InputError(
+            str(file),
+            expected="one file that holds all weights",
+            found="the index of a TensorFlow checkpoint in several",
+            remedy=f"give it to 'export' with --weights, or add the file that is published at {source.url}",
+        )
 
 
 def _record_of(path: Path) -> Path:

@@ -197,6 +197,23 @@ def test_a_file_from_elsewhere_is_checked(published: Source, tmp_path: Path, con
         store.add("served", file)
 
 
+@pytest.mark.parametrize("given", ["vggish", "vggish.index"])
+def test_a_checkpoint_in_several_files_is_not_taken_in_part(
+    given: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    tensors = [np.ones((3, 3), np.float32)]
+    tensorflow.raw_ops.SaveV2(
+        prefix=str(tmp_path / "vggish"), tensor_names=["a"], shape_and_slices=[""], tensors=tensors
+    )
+    folder = tmp_path / "store"
+    assert main(["weights", "add", "vggish", str(tmp_path / given), "--folder", str(folder)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"edge-asd: {tmp_path / 'vggish.index'}: expected one file that holds all weights, found")
+    assert "--weights" in line
+    assert not folder.exists()
+
+
 def test_verify_finds_what_changed(published: Source, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "mine.h5"
     file.write_bytes(content)
