@@ -35,9 +35,8 @@ from edge_asd_export.progress import Reporter
 from edge_asd_export.quantization.fidelity import Variant, measure
 from edge_asd_export.quantization.select import Selected, record_of, spread, store_best
 from edge_asd_export.tflite_file import choose_outputs
-from edge_asd_export.weights import read_weights
 from edge_asd_export.weights.registry import SOURCES, find_source
-from edge_asd_export.weights.store import Store
+from edge_asd_export.weights.store import Kept, Store
 
 _TFLITE_LIMIT = 256 * 1024 * 1024
 _SAMPLES = 300
@@ -93,7 +92,7 @@ def store_pretrained(
     selected = Selected(recipe, {}, {}, [])
     for name, branch in branches.items():
         if isinstance(branch.model, TfliteFile):
-            stored = _take_file(recipe, name, branch.model, files[name], ledger)
+            stored = _take_file(recipe, name, branch.model, files[name].path, ledger)
         elif isinstance(branch.model, Net):
             file = files.get(name)
             stored = _store_net(selected.recipe, name, branch.model, file, labelled, ledger, seed, reporter, memory)
@@ -116,7 +115,7 @@ def _store_net(
     recipe: Recipe,
     name: str,
     model: Net,
-    file: Path | None,
+    file: Kept | None,
     labelled: Labelled,
     ledger: Ledger,
     seed: int,
@@ -124,7 +123,7 @@ def _store_net(
     memory: Memory | None,
 ) -> Selected:
     patches, where = _patches(recipe, recipe.branches[name]), f"branches.{name}"
-    weights = None if file is None else read_weights(file)
+    weights = None if file is None else file.read()
     samples = representative_patches(recipe, name, labelled.training)
 
     @functools.cache
@@ -250,8 +249,8 @@ def _untrained(branch: Branch) -> bool:
     return isinstance(branch.model, Net) and branch.model.weights == RANDOM
 
 
-def find_weights(recipe: Recipe, given: GivenWeights) -> dict[str, Path]:
-    """Return the file of each pretrained branch that has one: of those that are given, else in the user's cache.
+def find_weights(recipe: Recipe, given: GivenWeights) -> dict[str, Kept]:
+    """Return the weights of each pretrained branch that has some: of those that are given, else in the user's cache.
 
     Raises
     ------
@@ -266,15 +265,15 @@ def find_weights(recipe: Recipe, given: GivenWeights) -> dict[str, Path]:
     }
 
 
-def _weights_of(name: str, branch: Branch, given: GivenWeights, *, only: bool) -> Path:
+def _weights_of(name: str, branch: Branch, given: GivenWeights, *, only: bool) -> Kept:
     model = branch.model
     wanted = _wanted(model) if isinstance(model, Net) else None
     for key in (name, wanted, "" if only else None):
         if key is not None and key in given:
-            return given[key]
+            return Kept(given[key], "given")
     kept = Store().find(wanted) if wanted else None
     if kept:
-        return kept.path
+        return kept
     option = "--weights FILE" if only else f"--weights {name}=FILE"
     raise InputError(
         f"branches.{name}.model",

@@ -191,6 +191,15 @@ def test_weights_in_the_cache_are_found(tmp_path: Path) -> None:
     assert bundle.manifest.networks["net"].weights_sha256 == digest(released(FILES["edgel3"]), "sha256")
 
 
+def test_weights_that_changed_in_the_cache_are_refused(tmp_path: Path) -> None:
+    clips = sorted((recordings() / "normal").glob("*.wav"))[:6]
+    kept = Store().add("edgel3-ust-64", released(FILES["edgel3"]))
+    kept.write_bytes(kept.read_bytes() + b"x")
+    with pytest.raises(InputError, match=rf"{kept.name}: expected SHA-256 d1cf0ce5.*; remove {kept.name}, and fetch"):
+        export(clips, recipe_of("edgel3"), tmp_path / "b.easd")
+    kept.unlink()
+
+
 def test_weights_of_another_net_are_refused_by_name(tmp_path: Path) -> None:
     clips = sorted((recordings() / "normal").glob("*.wav"))[:6]
     recipe = recipe_of("edgel3")

@@ -11,13 +11,13 @@ from edge_asd_export.nets import NETS, require_fit
 from edge_asd_export.progress import reporting
 from edge_asd_export.weights.files import WeightsFile
 from edge_asd_export.weights.registry import SOURCES, Source, find_source
-from edge_asd_export.weights.store import Store
+from edge_asd_export.weights.store import Assurance, Store
 
 EXAMPLE = """\
   edge-asd weights list                                which there are, which are here, under which licence
   edge-asd weights fetch openl3-mel128-env             download; a cut transfer goes on where it stopped
   edge-asd weights add vggish ~/vggish_model.ckpt      take a file that was downloaded elsewhere
-  edge-asd weights verify                              are those that are here still what was published?
+  edge-asd weights verify                              are those that are here still what was published, or came?
 
 Every file is checked against its published checksum, or the net that it belongs to where there is none, and read
 without running anything in it. 'export' finds what is here by itself; any other file is given to it with --weights."""
@@ -76,15 +76,20 @@ def _add(arguments: argparse.Namespace, store: Store) -> int:
 def _verify(arguments: argparse.Namespace, store: Store) -> int:
     faults = store.verify()
     for name, fault in faults.items():
-        print(f"{name:<22} {fault or 'as published'}")
+        print(f"{name:<22} {fault or _IN_WORDS[store.assurance(name)]}")
     if not faults:
         print(f"no weights in {store.folder}")
     bad = [name for name, fault in faults.items() if fault]
     if bad:
-        raise CheckFailedError(f"weights: expected all as published, found {', '.join(bad)} changed")
+        raise CheckFailedError(f"weights: expected all as they came, found {', '.join(bad)} changed")
     return 0
 
 
+_IN_WORDS: dict[Assurance, str] = {
+    "published": "as published",
+    "came": "as it came (no checksum is published)",
+    "fits": "weights of its net (nothing tells whether they changed)",
+}
 _ACTIONS: dict[str, Callable[[argparse.Namespace, Store], int]] = {
     "list": _list,
     "fetch": _fetch,

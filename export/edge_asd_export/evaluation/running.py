@@ -193,7 +193,7 @@ def _job(
 def _weights_of(recipe: Recipe, given: GivenWeights) -> _Weights:
     files = {name: file.absolute() for name, file in weights_for(recipe, given).items()}
     try:
-        read = find_weights(recipe, files)
+        read = {name: kept.path for name, kept in find_weights(recipe, files).items()}
     except InputError:
         # The job comes upon the same, and says it of its own units alone.
         read = files

@@ -13,7 +13,7 @@ _GZIP = b"\x1f\x8b"
 _KNOWN = "weights of Keras (.h5), PyTorch (.pth), safetensors or a TensorFlow checkpoint"
 
 
-def read_weights(path: Path) -> WeightsFile:
+def read_weights(path: Path, *, sha256: str = "", remedy: str = REMEDY) -> WeightsFile:
     """Read a file of pretrained weights; no code in it is run.
 
     Parameters
@@ -21,15 +21,23 @@ def read_weights(path: Path) -> WeightsFile:
     path
         Keras `.h5`, gzipped or not, PyTorch `.pth`, safetensors, or a TensorFlow checkpoint: its file of the old
         format, its index, or the common beginning of the names of its files.
+    sha256
+        First digits that its SHA-256 must have, at least; any where left out.
+    remedy
+        What to do about a file of another one.
 
     Raises
     ------
     InputError
-        When it is of no known format, damaged, wants to run code, is larger than a gibibyte, or is no file.
+        When its SHA-256 is another, or it is of no known format, damaged, wants to run code, is larger than a gibibyte,
+        or is no file.
     """
     path = named_file(path)
     content = read_file(path)
-    return _read(path, content)._replace(sha256=hashlib.sha256(content).hexdigest())
+    found = hashlib.sha256(content).hexdigest()
+    if not found.startswith(sha256):
+        raise InputError(str(path), expected=f"SHA-256 {sha256}", found=found[: len(sha256)], remedy=remedy)
+    return _read(path, content)._replace(sha256=found)
 
 
 def hash_weights(path: Path) -> str:

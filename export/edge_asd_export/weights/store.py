@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pooch
 
 from edge_asd.errors import InputError
-from edge_asd.files import write_atomically
+from edge_asd.files import read_limited, write_atomically
 from edge_asd_export.progress import SILENT, Reporter
 from edge_asd_export.weights import checkpoint
 from edge_asd_export.weights.checksums import check, digest
@@ -25,7 +26,30 @@ class Kept(NamedTuple):
 
     path: Path
     origin: str
-    """Where they come from, in a word: `cache`, or the package that brought them."""
+    """Where they come from, in a word: `cache`, `given`, or the package that brought them."""
+    source: Source | None = None
+    """As what they were kept; None where a package brought them, in a file that is not the published one."""
+
+    def read(self) -> WeightsFile:
+        """Read them; that they are still what came is seen by the SHA-256 that is taken of all weights anyway.
+
+        Raises
+        ------
+        InputError
+            When they changed since they came, or cannot be read.
+        """
+        if self.source is None:
+            return read_weights(self.path)
+        remedy = _remedy(self.path, self.source)
+        kind, _, digits = _expected(self.path, self.source).partition(":")
+        if kind != "sha256":
+            check(self.path, self.source.checksum, remedy=remedy)
+            return read_weights(self.path)
+        return read_weights(self.path, sha256=digits, remedy=remedy)
+
+
+Assurance = Literal["published", "came", "fits"]
+"""What the weights in a folder can be known to be: what was published, what came, or of the net at least."""
 
 
 class Store:
@@ -49,15 +73,19 @@ class Store:
         self._require_fit = require_fit
 
     def find(self, name: str) -> Kept | None:
-        """Return where weights are on this machine, or None; errors as `find_source`."""
-        path = self.folder / find_source(name).file
+        """Return where weights are on this machine, or None; errors as `find_source`.
+
+        They are looked at no further: `Kept.read` finds out whether they changed.
+        """
+        source = find_source(name)
+        path = self.folder / source.file
         if path.is_file():
-            return Kept(path, "cache")
+            return Kept(path, "cache", source)
         package = _in_openl3_package(name)
         return Kept(package, "package openl3") if package else None
 
     def fetch(self, name: str, reporter: Reporter = SILENT, *, url: str | None = None) -> Path:
-        """Download weights unless they are here, check them, and return their path.
+        """Download weights unless they are here, check them in any case, and return their path.
 
         Parameters
         ----------
@@ -71,11 +99,12 @@ class Store:
         Raises
         ------
         InputError
-            When they cannot be downloaded, or are not what was published.
+            When they cannot be downloaded, are not what was published, or changed since they came.
         """
         source = find_source(name)
         target = self.folder / source.file
         if target.is_file():
+            self._require_unchanged(target, source)
             return target
         self._make_folder()
         part = target.with_name(f"{target.name}.part")
@@ -118,19 +147,34 @@ class Store:
                 found[name] = self._fault(path, source)
         return found
 
+    def assurance(self, name: str) -> Assurance:
+        """Return what weights are known to be where `verify` finds nothing wrong; errors as `find_source`."""
+        source = find_source(name)
+        if source.checksum:
+            return "published"
+        return "came" if _record_of(self.folder / source.file).is_file() else "fits"
+
     def _fault(self, path: Path, source: Source) -> InputError | None:
-        remedy = f"remove it, and fetch {source.name} again"
         try:
-            record = _record_of(path)
-            if not source.checksum and record.is_file():
-                check(path, f"sha256:{record.read_text('ascii').strip()}", remedy=remedy)
-            self._require(path, source, remedy)
+            check(path, source.checksum, remedy=_remedy(path, source))
+            check(path, _recorded(path, source), remedy=_remedy(path, source))
+            self._require_weights(path, source)
         except InputError as error:
             return error
         return None
 
+    def _require_unchanged(self, path: Path, source: Source) -> None:
+        checksum = _expected(path, source)
+        if checksum:
+            check(path, checksum, remedy=_remedy(path, source))
+        else:
+            self._require_weights(path, source)
+
     def _require(self, path: Path, source: Source, remedy: str) -> None:
         check(path, source.checksum, remedy=remedy)
+        self._require_weights(path, source)
+
+    def _require_weights(self, path: Path, source: Source) -> None:
         weights = read_weights(path)
         if self._require_fit and not source.checksum:
             self._require_fit(source, weights)
@@ -161,6 +205,26 @@ def _require_whole(file: Path, source: Source) -> None:
 
 def _record_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
+
+
+def _recorded(path: Path, source: Source) -> str:
+    """Return the checksum that a file had when it came, or an empty one where none was kept."""
+    record = _record_of(path)
+    if not record.is_file():
+        return ""
+    digits = read_limited(record, 1000, "a SHA-256").decode("ascii", "replace").strip()
+    if not re.fullmatch("[0-9a-f]{64}", digits):
+        raise InputError(str(record), expected="a SHA-256", found=repr(digits[:20]), remedy=_remedy(path, source))
+    return f"sha256:{digits}"
+
+
+def _expected(path: Path, source: Source) -> str:
+    # The record is of the file that was checked, and of a kind that is taken anyway.
+    return _recorded(path, source) or source.checksum
+
+
+def _remedy(path: Path, source: Source) -> str:
+    return f"remove {path.name}, and fetch or add {source.name} again"
 
 
 def _in_openl3_package(name: str) -> Path | None:

@@ -237,6 +237,113 @@ def test_verify_finds_a_change_without_a_published_checksum(
     assert "SHA-256" in str(store.verify()["served"])
 
 
+@pytest.fixture
+def unpublished(monkeypatch: pytest.MonkeyPatch) -> Source:
+    """Weights without a checksum."""
+    source = Source("served", "https://weights.invalid/weights.h5", "", 1.7, "CC0-1.0", ("yamnet",))
+    monkeypatch.setitem(registry.SOURCES, "served", source)
+    return source
+
+
+def kept_by(store: Store, folder: Path, content: bytes) -> Path:
+    file = folder / "mine.h5"
+    file.write_bytes(content)
+    return store.add("served", file)
+
+
+def read(store: Store) -> str:
+    """SHA-256 of what is read of the weights that are found."""
+    kept = store.find("served")
+    assert kept is not None
+    return kept.read().sha256
+
+
+@pytest.mark.parametrize("checksum", ["published", "unpublished"])
+def test_what_changed_since_it_came_is_neither_read_nor_fetched(
+    checksum: str, request: pytest.FixtureRequest, tmp_path: Path, content: bytes
+) -> None:
+    request.getfixturevalue(checksum)
+    store = Store(tmp_path / "store")
+    path = kept_by(store, tmp_path, content)
+    assert store.fetch("served") == path
+    assert read(store) == hashlib.sha256(content).hexdigest()
+    path.write_bytes(content[:-1] + b"x")
+    for use in (lambda: read(store), lambda: store.fetch("served")):
+        with pytest.raises(
+            InputError, match=r"weights\.h5: expected SHA-256 .*; remove weights\.h5, and fetch"
+        ) as error:
+            use()
+        assert "\n" not in str(error.value)
+    assert read_again(store, tmp_path, content) == hashlib.sha256(content).hexdigest()
+
+
+def read_again(store: Store, folder: Path, content: bytes) -> str:
+    kept_by(store, folder, content)
+    return read(store)
+
+
+def test_reading_takes_no_checksum_twice(
+    published: Source, tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "store")
+    kept_by(store, tmp_path, content)
+    monkeypatch.setattr("edge_asd_export.weights.checksums.digest", None)
+    assert read(store) == hashlib.sha256(content).hexdigest()
+
+
+def test_what_was_put_there_by_hand_is_held_to_the_published_checksum(
+    published: Source, tmp_path: Path, content: bytes
+) -> None:
+    store = Store(tmp_path)
+    (tmp_path / "weights.h5").write_bytes(content)
+    assert read(store) == hashlib.sha256(content).hexdigest()
+    (tmp_path / "weights.h5").write_bytes(content[:-1] + b"x")
+    with pytest.raises(InputError, match="expected git blob id"):
+        read(store)
+    with pytest.raises(InputError, match="expected git blob id"):
+        store.fetch("served")
+
+
+@pytest.mark.parametrize("record", [b"", b"abc", b"\xff" * 64, b"0" * 2000])
+def test_a_damaged_record_vouches_for_nothing(
+    record: bytes, unpublished: Source, tmp_path: Path, content: bytes
+) -> None:
+    store = Store(tmp_path / "store")
+    path = kept_by(store, tmp_path, content)
+    path.with_name("weights.h5.sha256").write_bytes(record)
+    with pytest.raises(InputError, match=r"weights\.h5\.sha256: expected a SHA-256"):
+        read(store)
+    assert "expected a SHA-256" in str(store.verify()["served"])
+    assert read_again(store, tmp_path, content) == hashlib.sha256(content).hexdigest()
+
+
+def test_verify_claims_no_more_than_it_knows(
+    unpublished: Source, tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "store")
+    path = kept_by(store, tmp_path, content)
+    assert store.verify() == {"served": None}
+    assert store.assurance("served") == "came"
+    path.with_name("weights.h5.sha256").unlink()
+    assert store.assurance("served") == "fits"
+    digits = hashlib.sha256(content).hexdigest()[:8]
+    monkeypatch.setitem(registry.SOURCES, "served", unpublished._replace(checksum=f"sha256:{digits}"))
+    assert store.assurance("served") == "published"
+
+
+def test_verify_says_so_on_the_command_line(
+    unpublished: Source,
+    tmp_path: Path,
+    content: bytes,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edge_asd_export.commands.weights.require_fit", lambda *_: None)
+    kept_by(Store(tmp_path / "store"), tmp_path, content)
+    assert main(["weights", "verify", "--folder", str(tmp_path / "store")]) == 0
+    assert re.search(r"served +as it came \(no checksum is published\)", capsys.readouterr().out)
+
+
 def test_the_openl3_package_s_weights_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
