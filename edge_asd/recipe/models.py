@@ -35,7 +35,7 @@ class InterpolationAutoencoder(Settings, tag="interpolation-autoencoder", tag_fi
     max_steps: PositiveInt | None = None
     """Most training steps, however many recordings there are; no limit where left out."""
     seed: NonNegativeInt = 0
-    """Added to the export's seed, so that several nets of one recipe differ."""
+    """Mixed into the export's seed, so that several nets of one recipe differ."""
     quantize: QuantizationChoice = "auto"
     """How the net is stored; `auto` is float16, since reconstruction nets are tiny and lose most by int8."""
 
@@ -89,7 +89,7 @@ class Autoencoder(Settings, tag="autoencoder", tag_field="kind"):
     max_steps: PositiveInt | None = None
     """Most training steps, however many recordings there are; no limit where left out."""
     seed: NonNegativeInt = 0
-    """Added to the export's seed, so that several nets of one recipe differ."""
+    """Mixed into the export's seed, so that several nets of one recipe differ."""
     quantize: QuantizationChoice = "auto"
     """How the net is stored; `auto` is float16, since reconstruction nets are tiny and lose most by int8."""
 
@@ -119,7 +119,7 @@ class ConvolutionalAutoencoder(Settings, tag="convolutional-autoencoder", tag_fi
     max_steps: PositiveInt | None = None
     """Most training steps, however many recordings there are; no limit where left out."""
     seed: NonNegativeInt = 0
-    """Added to the export's seed, so that several nets of one recipe differ."""
+    """Mixed into the export's seed, so that several nets of one recipe differ."""
     quantize: QuantizationChoice = "auto"
     """How the net is stored; `auto` is float16, since reconstruction nets are tiny and lose most by int8."""
 

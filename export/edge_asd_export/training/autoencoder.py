@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_asd.recipe.models import Autoencoder
 from edge_asd_export.progress import Advance
-from edge_asd_export.training.keras_session import import_keras
+from edge_asd_export.training.keras_session import import_keras, mixed_seed
 from edge_asd_export.training.scaled import scale_of, train_scaled
 
 
@@ -18,7 +18,7 @@ def train(settings: Autoencoder, patches: NDArray[np.float32], *, seed: int, adv
 
     It takes a patch, its frames one after another, shape (1, frames · bands), and gives it back.
     """
-    keras = import_keras(seed + settings.seed)
+    keras = import_keras(mixed_seed(seed, settings.seed))
     flat = patches.reshape(len(patches), -1)
     core = keras.Sequential([keras.Input((flat.shape[1],)), *_layers(keras, settings, flat.shape[1])])
     return train_scaled(keras, core, flat, flat, scale_of(flat), settings, advance)

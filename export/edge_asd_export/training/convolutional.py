@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge_asd.errors import InputError
 from edge_asd.recipe.models import ConvolutionalAutoencoder
 from edge_asd_export.progress import Advance
-from edge_asd_export.training.keras_session import import_keras
+from edge_asd_export.training.keras_session import import_keras, mixed_seed
 from edge_asd_export.training.scaled import scale_of, train_scaled
 
 
@@ -25,7 +25,7 @@ def train(settings: ConvolutionalAutoencoder, patches: NDArray[np.float32], *, s
         When frames or bands cannot be halved once for each layer.
     """
     _check_size(settings, patches.shape[1:])
-    keras = import_keras(seed + settings.seed)
+    keras = import_keras(mixed_seed(seed, settings.seed))
     pictures = patches[..., np.newaxis]
     shape = pictures.shape[1:]
     core = keras.Sequential([keras.Input(shape), *_encoder(keras, settings), *_decoder(keras, settings, shape)])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge_asd.embedding import split_middle
 from edge_asd.recipe.models import InterpolationAutoencoder
 from edge_asd_export.progress import Advance
-from edge_asd_export.training.keras_session import import_keras
+from edge_asd_export.training.keras_session import import_keras, mixed_seed
 from edge_asd_export.training.scaled import scale_of, train_scaled
 
 
@@ -19,7 +19,7 @@ def train(settings: InterpolationAutoencoder, patches: NDArray[np.float32], *, s
 
     It takes the outer frames, shape (1, (frames − 1) · bands), and gives the middle one, shape (1, bands).
     """
-    keras = import_keras(seed + settings.seed)
+    keras = import_keras(mixed_seed(seed, settings.seed))
     context, middle = split_middle(patches)
     core = _dense_stack(keras, settings, context.shape[1], middle.shape[1])
     return train_scaled(keras, core, context, middle, scale_of(patches), settings, advance)

@@ -16,6 +16,7 @@ from edge_asd.recipe.shipped import load_recipe
 from edge_asd_export.conversion import convert
 from edge_asd_export.progress import Advance
 from edge_asd_export.training import net_inputs, train, training_steps
+from edge_asd_export.training.keras_session import mixed_seed
 
 Float32 = NDArray[np.float32]
 STILL = Advance(None, None)
@@ -134,7 +135,18 @@ def test_one_seed_gives_one_net(settings: Trained, frames: int, bands: int) -> N
     assert np.array_equal(weights(short, 3), weights(short, 3))
     assert not np.array_equal(weights(short, 3), weights(short, 4))
     moved = type(short)(**{name: getattr(short, name) for name in short.__struct_fields__} | {"seed": 1})
-    assert np.array_equal(weights(moved, 3), weights(short, 4))
+    assert not np.array_equal(weights(moved, 3), weights(short, 3))
+    assert not np.array_equal(weights(moved, 3), weights(short, 4))
+    assert np.isfinite(weights(moved, 2**32 - 1)).all()
+
+
+def test_no_two_of_a_recipes_nets_share_a_seed() -> None:
+    pairs = [(seed, own) for seed in (*range(50), 2**32 - 1) for own in (*range(50), 2**40)]
+    mixed = {mixed_seed(*pair) for pair in pairs}
+    assert len(mixed) == len(pairs)
+    assert all(0 <= seed < 2**32 for seed in mixed)
+    # The same whatever machine and version: who exports again gets the same net.
+    assert (mixed_seed(0, 0), mixed_seed(3, 1)) == (2968811710, 457190280)
 
 
 def test_the_bar_moves_by_what_was_announced() -> None:
