@@ -9,7 +9,8 @@ import msgspec
 
 from edge_asd.audio import probe_recording
 from edge_asd.errors import InputError
-from edge_asd.recipe.front_ends import LogMel
+from edge_asd.features.presets import resolve
+from edge_asd.recipe.front_ends import Image, LogMel
 from edge_asd.recipe.graph import Branch, Recipe
 from edge_asd.recipe.models import Pretrained
 
@@ -17,7 +18,8 @@ from edge_asd.recipe.models import Pretrained
 def limit_bandwidth(recipe: Recipe, paths: Sequence[Path]) -> Recipe:
     """Lower the upper edge of log-mel bands that recordings of a low sampling rate could never fill.
 
-    What a pretrained net takes is left as it is: its bands are those that it was trained on.
+    A preset whose bands reach higher is spelt out, its upper edge lowered. What a pretrained net takes is left as it
+    is: its bands are those that it was trained on.
 
     Raises
     ------
@@ -40,9 +42,16 @@ def limit_bandwidth(recipe: Recipe, paths: Sequence[Path]) -> Recipe:
 
 
 def _limited(branch: Branch, highest_hz: float) -> Branch:
-    front_end = branch.front_end
     if isinstance(branch.model, Pretrained):
         return branch
-    if not isinstance(front_end, LogMel) or (front_end.fmax is not None and front_end.fmax <= highest_hz):
-        return branch
-    return msgspec.structs.replace(branch, front_end=msgspec.structs.replace(front_end, fmax=highest_hz))
+    replace = msgspec.structs.replace
+    match resolve(branch.front_end):
+        case LogMel() as mel if _reaches_above(mel, highest_hz):
+            return replace(branch, front_end=replace(mel, fmax=highest_hz))
+        case Image() as image if _reaches_above(image.mel, highest_hz):
+            return replace(branch, front_end=replace(image, mel=replace(image.mel, fmax=highest_hz)))
+    return branch
+
+
+def _reaches_above(mel: LogMel, highest_hz: float) -> bool:
+    return mel.fmax is None or mel.fmax > highest_hz
