@@ -14,6 +14,7 @@ from edge_asd.cli import main
 from edge_asd.configuration import parse
 from edge_asd.errors import InputError
 from edge_asd.features import SegmentFrontEnd, StreamFrontEnd, build_front_end
+from edge_asd.pipeline import Rows
 from edge_asd.recipe.detectors import GmmSettings, ValueSettings
 from edge_asd.recipe.front_ends import Preset, PresetName
 from edge_asd.recipe.graph import Recipe
@@ -162,3 +163,21 @@ def test_an_unknown_name_is_refused() -> None:
     ):
         with pytest.raises(InputError, match=f"a shipped recipe or a YAML file, found '{name}'; {remedy}"):
             load_recipe(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "branch", "rows", "said"),
+    [
+        ("mueller2021/vggish-gmm20", "windows", 19, "19 of 10 s"),
+        ("mueller2021/musicnn-gmm20", "windows", 19, "19 of 10 s"),
+        ("mueller2021/resnet34-gmm20", "windows", 18, "18 of the image nets"),
+        ("iaeo3/general", "openl3", 91, "91 of 10 s"),
+    ],
+)
+def test_where_windows_depart_from_the_paper_the_notes_count_them(name: str, branch: str, rows: int, said: str) -> None:
+    recipe = load_recipe(name).judging_only(branch).without_models()
+    ((_, found),) = Rows(recipe, {}, where=name).process(np.ones(recipe.horizon_samples, np.float32))
+    assert len(found[branch]) == rows
+    notes = " ".join(recipe_notes(name).replace("#", "").split())
+    assert said in notes
+    assert "windows are not centred" in notes
