@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_asd.alarms import read_alarm_rate
 from edge_asd.audio import probe_recording, read_blocks
@@ -24,6 +26,8 @@ from edge_asd.recipe.graph import Recipe
 
 _log = logging.getLogger(__name__)
 
+_AT_ONCE = 32
+"""Blocks of a live signal that are judged together, some three seconds: the fewer there are, the faster."""
 _NOTHING = Explanation()
 _WORDS: dict[SignalFault, str] = {"dropout": "interrupted", "silent": "silent", "clipped": "clipped"}
 
@@ -143,15 +147,15 @@ class Scorer:
         # Only after a while is it known that a stretch stands still; until then nothing counts that may end in one.
         hold = round(DROPOUT_S * rate)
         held: deque[tuple[Score, Explanation]] = deque()
-        for block in live_blocks(path, self._recipe):
-            heard += len(block.samples)
-            if block.fault is not None:
-                faults.add(block.fault)
-                dead += len(block.samples)
+        for samples, fault in live_stretches(path, self._recipe):
+            heard += len(samples)
+            if fault is not None:
+                faults.add(fault)
+                dead += len(samples)
                 self._pipeline.gap()
                 held.clear()
                 continue
-            for score in self._pipeline.process(block.samples):
+            for score in self._pipeline.process(samples):
                 # The pipeline does not count what it is spared.
                 held.append((score._replace(end=score.end + dead), self._explain(score, worst)))
             while held and held[0][0].end <= heard - hold:
@@ -225,19 +229,30 @@ class _Worst:
             self.score, self.explanation = score, explanation
 
 
-def live_blocks(path: Path, recipe: Recipe) -> Iterator[Block]:
-    """Give a recording's blocks as the daemon hears them, each with what is wrong with the signal by then.
+def live_stretches(path: Path, recipe: Recipe) -> Iterator[tuple[NDArray[np.float32], SignalFault | None]]:
+    """Give a recording's samples as the daemon hears them, each stretch with what is wrong with the signal by then.
 
     Raises
     ------
     InputError
         When it cannot be read.
     """
+    live: list[NDArray[np.float32]] = []
     address = Files(path, real_time=False)
     with open_capture(address, sample_rate=recipe.sample_rate, channel=recipe.channel) as capture:
-        for item in capture:
-            if isinstance(item, Block):
-                yield item
+        for block in capture:
+            # A single recording has no gaps.
+            if not isinstance(block, Block):
+                continue
+            if live and (block.fault is not None or len(live) == _AT_ONCE):
+                yield np.concatenate(live), None
+                live = []
+            if block.fault is None:
+                live.append(block.samples)
+            else:
+                yield block.samples, block.fault
+    if live:
+        yield np.concatenate(live), None
 
 
 def said_of(faults: Iterable[SignalFault]) -> str:

@@ -27,7 +27,7 @@ from edge_asd.firmware import Decision
 from edge_asd.interpreter import Engine
 from edge_asd.pipeline import Joiner, Judge, Rows, pool_rows
 from edge_asd.recipe.graph import Recipe, Threshold
-from edge_asd.scoring import BandwidthWatch, live_blocks, too_short
+from edge_asd.scoring import BandwidthWatch, live_stretches, too_short
 from edge_asd.suspicion import normal_scores, standing_out
 
 _CLIPPED_SHARE = 0.1
@@ -158,10 +158,10 @@ def listen(bundle: Bundle, paths: Iterable[Path], *, engine: Engine | None = Non
 def _unclipped(path: Path, recipe: Recipe) -> Iterator[NDArray[np.float32]]:
     """Pass a recording's samples on, and refuse it after the last where much of it is clipped flat."""
     heard = clipped = 0
-    for block in live_blocks(path, recipe):
-        heard += len(block.samples)
-        clipped += len(block.samples) if block.fault == "clipped" else 0
-        yield block.samples
+    for samples, fault in live_stretches(path, recipe):
+        heard += len(samples)
+        clipped += len(samples) if fault == "clipped" else 0
+        yield samples
     if clipped > _CLIPPED_SHARE * heard:
         raise InputError(
             str(path),
