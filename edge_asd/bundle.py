@@ -33,6 +33,9 @@ SCHEMA = "edge-asd/bundle/1"
 SUFFIX = ".easd"
 """Usual ending of a bundle's name."""
 
+MOST_TOLERATED = 0.1
+"""Largest deviation that a bundle may have accepted of itself: with more, its self-test would say nothing."""
+
 _LIMIT = 512 * 1024 * 1024
 _MEMBERS_LIMIT = 1000
 _SEAL_LENGTH = 64
@@ -177,7 +180,7 @@ class Manifest(Settings):
     """Threshold and what it rests on."""
     training: Training
     """What it was made from."""
-    tolerances: dict[str, float]
+    tolerances: dict[str, Annotated[float, Meta(ge=0.0, le=MOST_TOLERATED)]]
     """Largest deviation of each golden stage that is accepted, by stage."""
     versions: dict[str, str]
     """Versions of the software that made it."""

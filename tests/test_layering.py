@@ -93,7 +93,7 @@ LAYERS = {
     "commands.monitor": "configuration errors firmware monitor",
     "commands.recipes": "recipe.shipped",
     "commands.score": "audio bundle errors interpreter scoring text",
-    "commands.verify": "bundle golden interpreter",
+    "commands.verify": "bundle golden interpreter scoring",
     "commands": "",
     "cli": "errors version",
     "__main__": "cli isolation",

@@ -108,6 +108,14 @@ def test_newer_schema_says_upgrade(content: bytes) -> None:
     assert "upgrade edge-asd" in refusal(forged(content, {"manifest.json": json.dumps(manifest).encode()}))
 
 
+@pytest.mark.parametrize("tolerance", [1e308, 0.11, -1e-3])
+def test_a_bundle_cannot_have_any_deviation_of_itself_accepted(content: bytes, tolerance: float) -> None:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    manifest["tolerances"]["score"] = tolerance
+    assert "tolerances" in refusal(forged(content, {"manifest.json": json.dumps(manifest).encode()}))
+
+
 @pytest.mark.parametrize("name", ["../evil.npy", "/etc/evil.npy", "evil.py", "a//b.npy", "UP.npy", "x.npy/../y.npy"])
 def test_members_with_other_names_are_refused(content: bytes, name: str) -> None:
     assert "only arrays and nets" in refusal(forged(content, {name: b"x"}))
