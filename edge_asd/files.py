@@ -102,7 +102,8 @@ def require_regular(path: Path, kind: str, where: str = "") -> int:
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
-        found = getattr(error, "strerror", None) or str(error)
+        dangling = isinstance(error, FileNotFoundError) and path.is_symlink()
+        found = "a link that leads nowhere" if dangling else getattr(error, "strerror", None) or str(error)
         raise InputError(place, expected=kind, found=found) from error
     if stat.S_ISDIR(status.st_mode):
         raise InputError(place, expected=kind, found="a folder")

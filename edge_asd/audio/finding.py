@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -14,12 +15,15 @@ SUFFIXES = frozenset(
     (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64")
 )
 """Endings by which recordings are found in a folder."""
+_NUMBER = re.compile(r"(\d+)", re.ASCII)
 
 
 def find_recordings(path: Path) -> list[Path]:
     """Return the recordings of a folder and all below it, in the order of their names; a file stands for itself.
 
-    Links are followed. Hidden files and folders, among them the `._` files of macOS, are passed over.
+    Numbers in names count as numbers: `2.wav` comes before `10.wav`, as it was recorded. Links are followed; one that
+    leads nowhere is found, and refused by whoever reads it. Hidden files and folders, among them the `._` files of
+    macOS, are passed over.
 
     Raises
     ------
@@ -31,7 +35,7 @@ def find_recordings(path: Path) -> list[Path]:
     if not path.is_dir():
         require_regular(path, "a recording or a folder of recordings")
         return [path]
-    found = sorted(_walk(path))
+    found = sorted(_walk(path), key=natural_order)
     if not found:
         raise InputError(
             str(path),
@@ -53,6 +57,18 @@ def find_rooted(given: Iterable[Path]) -> dict[Path, Path]:
         for path in find_recordings(each):
             found.setdefault(path, root)
     return found
+
+
+def natural_order(path: Path) -> tuple[list[tuple[str, int, str]], ...]:
+    """Return what paths are sorted by: folder by folder, with numbers in names counted as numbers."""
+    return tuple(_pieces(part) for part in path.parts)
+
+
+def _pieces(name: str) -> list[tuple[str, int, str]]:
+    # Digits stand at every other place; `007` and `7` are one number and differ in the end.
+    pieces = _NUMBER.split(name)
+    numbers = [*pieces[1::2], ""]
+    return [(text, int(number) if number else -1, number) for text, number in zip(pieces[::2], numbers, strict=True)]
 
 
 def spare_recording(path: Path) -> None:
@@ -89,8 +105,13 @@ def _walk(root: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".") and _is_new(Path(parent, name), seen)]
         for name in files:
             path = Path(parent, name)
-            if not name.startswith(".") and path.suffix.lower() in SUFFIXES and path.is_file():
+            if not name.startswith(".") and path.suffix.lower() in SUFFIXES and _is_there(path):
                 yield path
+
+
+def _is_there(path: Path) -> bool:
+    # Of a disk that is not mounted only links are there: whoever reads one says so, and none goes missing unseen.
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_asd.audio import find_recordings
+from edge_asd.audio import find_recordings, probe_recording
 from edge_asd.errors import InputError
 
 
@@ -47,10 +47,22 @@ def test_links_are_followed_and_may_lead_round_in_a_circle(tmp_path: Path) -> No
     assert names(here) == ["b.wav", "more/a.wav"]
 
 
-def test_a_dangling_link_is_no_recording(tmp_path: Path) -> None:
+def test_a_dangling_link_does_not_go_missing_unseen(tmp_path: Path) -> None:
     grown(tmp_path, "a.wav")
     (tmp_path / "b.wav").symlink_to(tmp_path / "nowhere.wav")
-    assert names(tmp_path) == ["a.wav"]
+    (tmp_path / "c.wav").symlink_to(tmp_path / "c.wav")
+    (tmp_path / "d.txt").symlink_to(tmp_path / "nowhere.txt")
+    assert names(tmp_path) == ["a.wav", "b.wav", "c.wav"]
+    with pytest.raises(InputError, match=r"b\.wav: expected a recording, found a link that leads nowhere"):
+        probe_recording(tmp_path / "b.wav")
+
+
+def test_numbers_in_names_count_as_numbers(tmp_path: Path) -> None:
+    expected = ["1.wav", "2.wav", "10.wav", "day 2/run_9_1.wav", "day 2/run_10_0.wav", "day 10/a.wav"]
+    # The same number, written in two ways, has an order too.
+    expected += ["x01.wav", "x1.wav", "x1b.wav", "x2.wav"]
+    grown(tmp_path, *reversed(expected))
+    assert names(tmp_path) == expected
 
 
 def test_a_hidden_folder_that_is_named_is_searched(tmp_path: Path) -> None:
