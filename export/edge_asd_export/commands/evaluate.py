@@ -14,7 +14,7 @@ from edge_asd_export.evaluation.files import write_all
 from edge_asd_export.evaluation.protocols import PROTOCOLS
 from edge_asd_export.evaluation.running import Request, evaluate
 from edge_asd_export.evaluation.summary import summarize
-from edge_asd_export.evaluation.tables import render
+from edge_asd_export.evaluation.tables import MANY, render
 from edge_asd_export.progress import reporting
 
 EXAMPLE = """\
@@ -25,7 +25,8 @@ EXAMPLE = """\
 Every unit (machine, id or section, signal-to-noise ratio) gets a bundle of its own for each recipe and seed, and is
 judged as the device judges. A run that was stopped goes on where it was when it is started again with the same -o.
 
-exit status: 0 everything was evaluated, 1 something was left out (the table names it), 2 nothing could be evaluated"""
+exit status: 0 everything was evaluated, 1 something was left out (the table names it, or results.json where it is
+much), 2 nothing could be evaluated"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,5 +94,6 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"\n{len(written)} files in {arguments.output}{again}")
     left_out = len(outcome.left_out) + len(summary.left_out)
     if left_out:
-        print(f"edge-asd: left out of all figures: {left_out}, each named in the table", file=sys.stderr)
+        where = "the table" if left_out <= MANY else arguments.output / "results.json"
+        print(f"edge-asd: left out of all figures: {left_out}, each named in {where}", file=sys.stderr)
     return 1 if left_out else 0

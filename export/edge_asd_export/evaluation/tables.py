@@ -12,7 +12,7 @@ from edge_asd_export.cost import judge_load
 from edge_asd_export.evaluation.running import Outcome
 from edge_asd_export.evaluation.summary import Cell, RecipeTable, Summary, overall
 
-_MANY = 40
+MANY = 40
 """Lines of a list that are printed; the JSON file has all of them."""
 
 
@@ -138,5 +138,5 @@ def _size(table: RecipeTable) -> str:
 def _list(heading: str, items: Sequence[str]) -> str:
     if not items:
         return ""
-    more = [f"and {len(items) - _MANY} more, all in results.json"] if len(items) > _MANY else []
-    return "\n".join([f"## {heading}\n", *(f"- {item}" for item in [*items[:_MANY], *more])])
+    more = [f"and {len(items) - MANY} more, all in results.json"] if len(items) > MANY else []
+    return "\n".join([f"## {heading}\n", *(f"- {item}" for item in [*items[:MANY], *more])])

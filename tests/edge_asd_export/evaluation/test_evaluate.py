@@ -287,6 +287,20 @@ def test_what_has_no_place_in_a_published_split_is_named(
     assert said.count("- pump/train/anomaly_id_00_00000099.wav: in the training set, but not normal") == 1
 
 
+def test_what_no_table_can_hold_is_named_in_the_results(
+    recipes: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_mimii(tmp_path / "data", channels=1)
+    folder = data / "6_dB_pump/pump/id_00/normal"
+    for number in range(45):
+        (folder / f"{90000000 + number}.wav").write_bytes(b"RIFF no recording")
+    assert main(words(data, "mimii-random", recipes[0], tmp_path / "out")) == 1
+    said, complaint = capsys.readouterr()
+    assert "and 5 more, all in results.json" in said
+    assert f"left out of all figures: 45, each named in {tmp_path / 'out' / 'results.json'}" in complaint
+    assert len(everything(tmp_path / "out")["left_out"]) == 45
+
+
 def test_when_nothing_is_left_nothing_is_claimed(
     mimii: Path, recipes: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
