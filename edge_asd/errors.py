@@ -4,7 +4,18 @@ Whatever is wrong with what a user gave (a recording, a bundle, a configuration,
 :class:`InputError`; the command line prints it as one line and exits with 2. Anything else is a defect in this package.
 """
 
+import re
 from typing import Literal
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def one_line(text: str) -> str:
+    r"""Return text with control characters written out, such as `\x1b`: a file's name may hold some.
+
+    They would break a line, or reach the terminal as commands.
+    """
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 class EdgeAsdError(Exception):
@@ -36,7 +47,8 @@ class InputError(EdgeAsdError):
         self.found = found
         self.remedy = remedy
         tail = f"; {remedy}" if remedy else ""
-        super().__init__(" ".join(f"{where}: expected {expected}, found {found}{tail}".split()))
+        said = " ".join(f"expected {expected}, found {found}{tail}".split())
+        super().__init__(one_line(f"{where}: {said}"))
 
 
 class CheckFailedError(EdgeAsdError):

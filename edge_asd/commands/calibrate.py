@@ -10,7 +10,7 @@ import msgspec
 from edge_asd import golden
 from edge_asd.audio import spare_recording
 from edge_asd.bundle import read_bundle
-from edge_asd.errors import InputError
+from edge_asd.errors import InputError, one_line
 from edge_asd.files import require_writable
 from edge_asd.interpreter import Engine
 from edge_asd.site import SiteReport, calibrate_on_site, choose_normal, listen
@@ -101,9 +101,9 @@ def _print(report: SiteReport, output: Path) -> None:
     print(f"threshold   by {report.rule}")
     print(f"adapted     {', '.join(report.adapted) or 'nothing'}")
     for item in report.left_out:
-        print(f"left out    {item.path}: {item.reason}")
+        print(one_line(f"left out    {item.path}: {item.reason}"))
     for path in report.suspicious:
-        print(f"listen to   {path}: {report.reasons[path]}; leave it out if it is not normal")
+        print(one_line(f"listen to   {path}: {report.reasons[path]}; leave it out if it is not normal"))
     for note in report.notes:
         print(f"note        {note}")
     print(f"written     {output}  {report.bundle[:12]}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge_asd.audio import find_recordings
 from edge_asd.bundle import read_bundle
-from edge_asd.errors import InputError
+from edge_asd.errors import InputError, one_line
 from edge_asd.interpreter import Engine
 from edge_asd.scoring import RecordingScore, Scorer, UnknownScore, no_live_signal, said_of
 from edge_asd.text import to_json
@@ -69,7 +69,8 @@ def _complain(error: InputError, faults: list[InputError]) -> None:
 def _write_text(scores: Iterable[Judged], parts: Sequence[str]) -> None:
     for score in scores:
         value = f"{'-':>10}" if isinstance(score, UnknownScore) else f"{score.score:10.4g}"
-        print(f"{score.verdict:<8} {value}  threshold {score.threshold:.4g}  {score.path}{_remark(score)}", flush=True)
+        said = f"{score.verdict:<8} {value}  threshold {score.threshold:.4g}  {score.path}{_remark(score)}"
+        print(one_line(said), flush=True)
 
 
 def _remark(score: Judged) -> str:

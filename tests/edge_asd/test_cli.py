@@ -233,6 +233,15 @@ def test_a_table_has_its_header_though_nothing_could_be_judged(recording: str) -
     assert (done.stdout.count("\n"), done.returncode) == (1, 2)
 
 
+def test_a_name_reaches_the_terminal_as_text_only(folder: Path) -> None:
+    for name, source in (("esc\x1b[31m\nred.wav", "normal.wav"), ("bell\a.wav", "text.wav")):
+        (folder / name).write_bytes((folder / source).read_bytes())
+    done = edge_asd("score", "good.easd", "esc\x1b[31m\nred.wav", "bell\a.wav")
+    assert done.stdout.endswith("  esc\\x1b[31m\\nred.wav\n")
+    assert done.stdout.count("\n") == 1
+    assert done.stderr.startswith("edge-asd: bell\\x07.wav: expected a recording")
+
+
 def test_done_is_0() -> None:
     for words in ("verify good.easd", "score good.easd normal.wav", "config check good.yaml", "recipes"):
         done = edge_asd(*words.split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from edge_asd.errors import one_line
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.models import RANDOM, Net
 from edge_asd_export.boards import Board
@@ -53,6 +54,7 @@ def _verdict(table: RecipeTable, board: Board) -> str:
 
 def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table whose columns stand below one another; all but the second are set to the right."""
+    header, lines = _cells(header), [_cells(line) for line in lines]
     widths = [max(2, *(len(line[index]) for line in [header, *lines])) for index in range(len(header))]
     left = {1} if header[0] == "" else {0}
 
@@ -67,11 +69,16 @@ def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(header), line(rule), *map(line, lines)])
 
 
+def _cells(line: Sequence[str]) -> list[str]:
+    # Names of folders stand in them.
+    return [one_line(cell).replace("|", "\\|") for cell in line]
+
+
 def _heading(outcome: Outcome) -> str:
     request = outcome.request
     spread = "" if request.seeds == 1 else ", mean ± standard deviation over them"
     return (
-        f"# {request.protocol.name}: {request.root}\n\n{request.protocol.summary}; {_seeds(outcome)}{spread}. "
+        f"# {request.protocol.name}: {one_line(str(request.root))}\n\n{request.protocol.summary}; {_seeds(outcome)}{spread}. "
         "In percent: of the bundle as the device runs it; in brackets of the float reference."
     )
 
@@ -139,4 +146,4 @@ def _list(heading: str, items: Sequence[str]) -> str:
     if not items:
         return ""
     more = [f"and {len(items) - MANY} more, all in results.json"] if len(items) > MANY else []
-    return "\n".join([f"## {heading}\n", *(f"- {item}" for item in [*items[:MANY], *more])])
+    return "\n".join([f"## {heading}\n", *(f"- {one_line(item)}" for item in [*items[:MANY], *more])])

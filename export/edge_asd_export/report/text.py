@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from edge_asd.errors import one_line
 from edge_asd_export.exporter import Exported
 from edge_asd_export.quantization.gate import describe as describe_fidelity
 from edge_asd_export.report.facts import ClipFacts, Facts
@@ -33,7 +34,7 @@ def describe(exported: Exported, output: Path) -> str:
             f"labelled    AUC {quality.auc:.3f}, pAUC {quality.pauc:.3f} "
             f"({quality.normal} normal, {quality.anomalous} anomalous {quality.ranked})"
         )
-    return "\n".join([*lines, *(f"note        {note}" for note in exported.notes)])
+    return "\n".join([*lines, *(one_line(f"note        {note}") for note in exported.notes)])
 
 
 def full(facts: Facts, said: str) -> str:

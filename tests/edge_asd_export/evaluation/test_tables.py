@@ -1,4 +1,4 @@
-"""What tables say of how much they rest on."""
+"""What tables say of how much they rest on, whatever names folders bear."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_asd_export.evaluation.jobs import ClipScore, UnitResult
 from edge_asd_export.evaluation.protocols import PROTOCOLS
 from edge_asd_export.evaluation.running import Outcome, Request
 from edge_asd_export.evaluation.summary import summarize
-from edge_asd_export.evaluation.tables import render
+from edge_asd_export.evaluation.tables import markdown, render
 
 SCORES = [ClipScore("a.wav", "normal", None, 0.1, 0.1), ClipScore("b.wav", "anomalous", None, 0.9, 0.9)]
 
@@ -41,3 +41,8 @@ def heading(seeds_of: dict[str, list[int]], wanted: int) -> str:
 )
 def test_the_heading_counts_the_seeds_that_there_are(seeds_of: dict[str, list[int]], wanted: int, said: str) -> None:
     assert said in heading(seeds_of, wanted)
+
+
+def test_a_name_neither_breaks_a_row_nor_reaches_the_terminal_as_a_command() -> None:
+    rows = markdown(["unit", "AUC"], [["pump\n3", "1.0"], ["a|b \x1b[31m", "0.5"]]).splitlines()
+    assert rows[2:] == ["| pump\\n3       | 1.0 |", "| a\\|b \\x1b[31m | 0.5 |"]
