@@ -39,7 +39,7 @@ from edge_asd_export.oddities import odd_recordings
 from edge_asd_export.pretrained import GivenWeights, store_pretrained
 from edge_asd_export.progress import SILENT, Reporter
 from edge_asd_export.quantization.select import Evidence, Selected, select, spread
-from edge_asd_export.sections import judged_among, name_sections
+from edge_asd_export.sections import judged_among, name_sections, several_machines
 from edge_asd_export.training import training_steps
 
 TOLERANCES = {"patches": 1e-4, "rows": 1e-3, "features": 1e-3, "parts": 1e-3, "score": 1e-3}
@@ -136,7 +136,13 @@ def export(
         manifest = msgspec.structs.replace(manifest, quality=quality)
     bundle = write_bundle(output, manifest, arrays, selected.networks)
     excerpts = [Excerpt(stretch.recording, stretch.start) for stretch in judged]
-    notes = [*_left_out(labelled), *selected.notes, *calibrated.notes, *odd_recordings(recipe, material.stretches)]
+    notes = [
+        *_left_out(labelled),
+        *several_machines(recipe, labelled.training),
+        *selected.notes,
+        *calibrated.notes,
+        *odd_recordings(recipe, material.stretches),
+    ]
     return Exported(
         bundle,
         labelled,

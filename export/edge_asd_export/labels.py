@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -99,4 +100,6 @@ def section_of(path: Path) -> str:
     match = DCASE_2021.fullmatch(path.stem) or DCASE_2020.fullmatch(path.stem)
     if match:
         return f"section_{match['section']}" if match.re is DCASE_2021 else f"id_{match['id']}"
-    return next((folder for folder in reversed(path.parent.parts) if _ID_FOLDER.fullmatch(folder)), "")
+    # From inside a machine's folder, too, its recordings are its own.
+    folders = Path(os.path.normpath(path.absolute())).parent.parts
+    return next((folder for folder in reversed(folders) if _ID_FOLDER.fullmatch(folder)), "")

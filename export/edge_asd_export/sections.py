@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_asd.errors import InputError
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.sections import judged_section, sectioned_detectors, telling_apart
+from edge_asd_export.fitting.requirements import listed
 from edge_asd_export.labels import section_of
 from edge_asd_export.material import Stretch
 
@@ -37,6 +38,17 @@ def judged_among(recipe: Recipe, stretches: Sequence[Stretch]) -> list[int]:
     """Return which stretches are such as a device will judge: those of the recipe's section, or all."""
     section = judged_section(recipe)
     return [index for index, stretch in enumerate(stretches) if section in {None, stretch.section}]
+
+
+def several_machines(recipe: Recipe, paths: Sequence[Path]) -> list[str]:
+    """Return a note that names the machines which one bundle is to be normal for; none where the recipe minds them."""
+    if recipe.one_model_for == "machine" or any(detector.sections for detector in sectioned_detectors(recipe)):
+        return []
+    found = sorted({section_of(path) for path in paths} - {""})
+    if len(found) < 2:
+        return []
+    named = f"recordings of {len(found)} machines by their names ({listed(found)})"
+    return [f"{named}: what is normal for one is normal for all; export each by itself"]
 
 
 def _unlike(setting: str, wanted: str, found: Sequence[str]) -> InputError:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from sklearn.metrics import auc as area
@@ -17,6 +18,7 @@ from edge_asd.scoring import Scorer
 from edge_asd_export import exporter
 from edge_asd_export.exporter import export
 from edge_asd_export.material import gather
+from edge_asd_export.sections import several_machines
 from tests.edge_asd_export.conftest import Made
 from tests.edge_asd_export.small import recipe, write, write_normal, write_wrong
 from tests.handmade import RATE, hum
@@ -209,6 +211,20 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     exported = export([tmp_path], recipe(WITHOUT_NET), tmp_path / "a.easd")
     assert exported.bundle.manifest.training.recordings == 6
     assert exported.notes[0] == f"left out, for their names do not say whether they are normal: {broken}"
+
+
+def test_several_machines_in_one_bundle_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for unit, first in (("id_00", 0), ("id_02", 6)):
+        write_normal(tmp_path / "fan" / unit / "normal", 6, first=first)
+    monkeypatch.chdir(tmp_path / "fan" / "id_02" / "normal")
+    said = "recordings of 2 machines by their names (id_00, id_02): what is normal for one is normal for all; "
+    said += "export each by itself"
+    for given in ([tmp_path / "fan"], [Path(), Path("../../id_00")]):
+        assert said in export(given, recipe(WITHOUT_NET), tmp_path / "a.easd").notes
+    assert not [note for note in export([Path()], recipe(WITHOUT_NET), tmp_path / "a.easd").notes if "machines" in note]
+    paths = list((tmp_path / "fan").rglob("*.wav"))
+    minding = msgspec.structs.replace(recipe(), one_model_for="machine")
+    assert several_machines(minding, paths) == []
 
 
 def test_no_recording_gives_way_to_a_bundle(tmp_path: Path) -> None:
