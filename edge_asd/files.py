@@ -85,6 +85,22 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def expand_home(path: Path) -> Path:
+    """Return a path with the home folder of a user in the place of a `~` or `~name` that it begins with.
+
+    Raises
+    ------
+    InputError
+        When that user is not known here.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            str(path), expected="the home folder of a user", found="a user who is not known here"
+        ) from error
+
+
 def require_regular(path: Path, kind: str, where: str = "") -> int:
     """Refuse what is no regular file, before it is opened: a pipe would wait for whoever writes into it.
 

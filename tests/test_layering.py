@@ -37,7 +37,7 @@ LAYERS = {
     "microphones": "errors",
     # The stages, as the signal passes them: none knows another; only capture reads files through audio.
     "audio": "errors files",
-    "capture": "audio errors isolation microphones",
+    "capture": "audio errors files isolation microphones",
     "frames": "",
     "features": "errors recipe",
     "embedding": "errors interpreter recipe",
@@ -90,7 +90,7 @@ LAYERS = {
     "commands.calibrate": "audio bundle errors files golden interpreter site text",
     "commands.config": "configuration.check",
     "commands.devices": "microphones",
-    "commands.monitor": "configuration errors firmware monitor",
+    "commands.monitor": "configuration errors files firmware monitor",
     "commands.recipes": "recipe.shipped",
     "commands.score": "audio bundle errors interpreter scoring text",
     "commands.verify": "bundle golden interpreter scoring",

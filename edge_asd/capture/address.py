@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from edge_asd.audio import SAMPLE_FORMATS, SampleFormat
 from edge_asd.errors import InputError
+from edge_asd.files import expand_home
 
 _FORMS = "mic, mic:NAME, file:PATH, file:PATH?speed=max or stdin?rate=16000&format=s16le&channels=1"
 _MOST_CHANNELS = 64
@@ -73,7 +74,7 @@ def _files(text: str, base: Path) -> Files:
     speed = options.get("speed", "real")
     if speed not in ("max", "real") or not path:
         raise _unknown(text)
-    return Files(base / Path(path).expanduser(), real_time=speed == "real")
+    return Files(base / expand_home(Path(path)), real_time=speed == "real")
 
 
 def _stdin(text: str) -> Stdin:

@@ -10,6 +10,7 @@ import msgspec
 
 from edge_asd.configuration.firmware_file import load_firmware
 from edge_asd.errors import InputError
+from edge_asd.files import expand_home
 from edge_asd.firmware import Firmware
 from edge_asd.monitor import monitor
 
@@ -59,4 +60,4 @@ def _from_here(source: str) -> str:
 def _absolute(path: Path) -> str:
     # What is given on the command line is relative to where one stands, not to the configuration. No shell expands the
     # `~` of `file:~/x` or `--bundle=~/x`.
-    return str(path.expanduser().absolute())
+    return str(expand_home(path).absolute())

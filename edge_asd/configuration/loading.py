@@ -11,6 +11,7 @@ import msgspec
 from edge_asd.configuration.faults import first_fault
 from edge_asd.configuration.overrides import Override, apply, from_environment, from_options
 from edge_asd.configuration.yaml_text import parse_mapping, read_text
+from edge_asd.files import expand_home
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -58,7 +59,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 def resolve_path(text: str, configuration: Path) -> Path:
     """Return a path written in a configuration file, which is relative to that file's folder."""
-    return configuration.absolute().parent / Path(text).expanduser()
+    return configuration.absolute().parent / expand_home(Path(text))
 
 
 def _typed(data: dict[str, Any], type_: type[T], where: str, overrides: Iterable[Override]) -> T:

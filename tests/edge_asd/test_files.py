@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_asd.errors import InputError
-from edge_asd.files import read_limited, require_regular, require_writable, target_of, write_atomically
+from edge_asd.files import expand_home, read_limited, require_regular, require_writable, target_of, write_atomically
 
 
 def names(folder: Path) -> list[str]:
@@ -97,3 +97,11 @@ def test_a_regular_file_is_measured_and_who_named_another_is_told(tmp_path: Path
     assert require_regular(tmp_path / "a.pem", "a certificate") == 5
     with pytest.raises(InputError, match=f"^mqtt.tls.ca_file: {tmp_path}: expected a certificate, found a folder$"):
         require_regular(tmp_path, "a certificate", "mqtt.tls.ca_file")
+
+
+def test_a_home_folder_is_found_or_the_user_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/pi")
+    assert expand_home(Path("~/x.wav")) == Path("/home/pi/x.wav")
+    assert expand_home(Path("a/~x")) == Path("a/~x")
+    with pytest.raises(InputError, match="~nobody-here/x: expected the home folder of a user, found one who is not"):
+        expand_home(Path("~nobody-here/x"))

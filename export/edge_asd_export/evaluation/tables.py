@@ -78,8 +78,9 @@ def _heading(outcome: Outcome) -> str:
     request = outcome.request
     spread = "" if request.seeds == 1 else ", mean ± standard deviation over them"
     return (
-        f"# {request.protocol.name}: {one_line(str(request.root))}\n\n{request.protocol.summary}; {_seeds(outcome)}{spread}. "
-        "In percent: of the bundle as the device runs it; in brackets of the float reference."
+        f"# {request.protocol.name}: {one_line(str(request.root))}\n\n"
+        f"{request.protocol.summary}; {_seeds(outcome)}{spread}. In percent: of the bundle as the device runs it; in "
+        "brackets of the float reference."
     )
 
 
