@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -45,19 +46,27 @@ def constant_features(rows: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.flatnonzero(variance <= rounding * variance + (rounding * mean) ** 2)
 
 
-def outliers(rows: NDArray[np.float64], limit: float = 5.0) -> list[Outlier]:
+def outlier_limit(count: int) -> float:
+    """Return the robust standard deviations from which one of `count` rows is an outlier.
+
+    About one in a hundred sets of rows that are all alike has a row above it. Spreads that are measured on few rows are
+    rough, so few rows need more; of many, the most extreme one lies further out. Fitted to the 99th percentile of the
+    highest score among 8 to 3000 normally distributed rows of 2 to 5 independent features.
+    """
+    return 4.0 + 0.2 * math.log(count) + 170.0 / math.pow(count, 1.5)
+
+
+def outliers(rows: NDArray[np.float64]) -> list[Outlier]:
     """Return rows that are unlike the others, the most unlike first.
 
     Every feature is measured from its median in units of its median absolute deviation; a row's distance is the root
-    mean square over the features that vary. A row is listed when its distance lies more than `limit` robust standard
-    deviations above the median distance (the modified z-score of Iglewicz & Hoaglin 1993).
+    mean square over the features that vary. A row is listed when its distance lies further above the
+    median distance than `outlier_limit` robust standard deviations (the modified z-score of Iglewicz & Hoaglin 1993).
 
     Parameters
     ----------
     rows
         One row per recording, shape (n, d).
-    limit
-        Robust standard deviations from which a row is listed.
     """
     deviations = rows - np.median(rows, axis=0)
     spreads = _MAD_TO_STD * np.median(np.abs(deviations), axis=0)
@@ -68,5 +77,6 @@ def outliers(rows: NDArray[np.float64], limit: float = 5.0) -> list[Outlier]:
     excess = distances - np.median(distances)
     spread = max(_MAD_TO_STD * float(np.median(np.abs(excess))), np.finfo(np.float64).tiny)
     scores = excess / spread
+    limit = outlier_limit(len(rows))
     worst_first = np.argsort(-scores, kind="stable")
     return [Outlier(int(index), float(scores[index])) for index in worst_first if scores[index] > limit]

@@ -46,6 +46,14 @@ def test_normal_rows_are_hardly_ever_listed() -> None:
     assert len(outliers(CLEAN)) <= 1
 
 
+@pytest.mark.parametrize("count", [8, 12, 20, 40, 100, 1000])
+def test_about_one_in_a_hundred_sets_of_like_rows_has_one_listed(count: int) -> None:
+    rng = np.random.default_rng(count)
+    sets = 1000
+    listing = sum(bool(outliers(rng.normal(size=(count, 4)))) for _ in range(sets))
+    assert 0.002 * sets <= listing <= 0.025 * sets
+
+
 def test_constant_and_identical_rows_are_no_outliers() -> None:
     assert outliers(np.ones((6, 3))) == []
     assert outliers(np.ones((1, 3))) == []
