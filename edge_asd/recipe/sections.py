@@ -29,7 +29,7 @@ def telling_apart(recipe: Recipe, sections: list[str]) -> Recipe:
 
 
 def judging(recipe: Recipe, section: str) -> Recipe:
-    """Return the same recipe for sound of one section; the same where none of its detectors knows that section."""
+    """Return the same recipe for sound of one section; as it is, unless all detectors that tell some apart know it."""
     known = all(section in detector.sections for detector in sectioned_detectors(recipe))
     return _changed(recipe, section=section) if known else recipe
 

@@ -56,8 +56,9 @@ class Labelled(NamedTuple):
 def sort_recordings(found: Mapping[Path, Path]) -> Labelled:
     """Sort recordings into those to train on and those to test with.
 
-    What is doubtful is left out, and so is what belongs to an evaluation set whose labels are held back. Without any
-    `train` folder or name, every normal recording is trained on.
+    What is doubtful is left out, and so is what belongs to an evaluation set whose labels are held back. Where no
+    folder and no name says `train`, the normal recordings are trained on that none keeps for testing; all of them,
+    where every one is kept for it.
 
     Parameters
     ----------

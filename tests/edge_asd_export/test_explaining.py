@@ -2,22 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
-from matplotlib.figure import Figure
-from matplotlib.patches import StepPatch
 
-from edge_asd.bundle import arrays_under
 from edge_asd.cli import main
 from edge_asd.configuration import parse
-from edge_asd.pipeline import Rows
 from edge_asd.recipe.graph import Recipe
 from edge_asd.scoring import Scorer
-from edge_asd_export.explaining import draw_deviation, explanation_arrays
 from edge_asd_export.exporter import export
-from edge_asd_export.material import gather
-from tests.edge_asd.test_explanation import RECIPE, recipe, tone
+from tests.edge_asd.test_explanation import RECIPE, tone
 from tests.handmade import RATE, hum
 
 
@@ -47,14 +40,3 @@ def test_score_tells_bands_in_json(recordings: Path, tmp_path: Path, capsys: pyt
     soundfile.write(tmp_path / "odd.wav", hum(4, 50) + tone(1500, 4), RATE)
     assert main(["score", str(tmp_path / "a.easd"), str(tmp_path / "odd.wav"), "--format", "json"]) == 0
     assert '"level_z"' in capsys.readouterr().out
-
-
-def test_picture_shows_level_and_variation(recordings: Path) -> None:
-    stretches = gather(sorted(recordings.iterdir()), recipe()).stretches
-    arrays = arrays_under(explanation_arrays(recipe(), stretches), "explanation")
-    _, rows = next(Rows(recipe(), {}, where="").process(hum(2, 9) + tone(1500, 2)))
-    axes = Figure().add_subplot()
-    draw_deviation(axes, recipe(), arrays, rows)
-    stairs = [patch for patch in axes.patches if isinstance(patch, StepPatch)]
-    assert np.max(stairs[0].get_data()[0]) > 5
-    assert axes.get_legend_handles_labels()[1] == ["normal", "level", "variation"]

@@ -1,4 +1,4 @@
-"""What makes training data suspicious: identical recordings, dead features, clips that do not sound like the rest."""
+"""What makes training data suspicious: dead features, clips that do not sound like the rest."""
 
 from __future__ import annotations
 
@@ -19,21 +19,6 @@ class Outlier(NamedTuple):
     """Its place among the rows, from 0."""
     score: float
     """How many robust standard deviations its distance lies above the usual distance."""
-
-
-def duplicates(rows: NDArray[np.float64]) -> list[list[int]]:
-    """Return the groups of identical rows, by their indices, in the order of their first one.
-
-    Parameters
-    ----------
-    rows
-        Shape (n, d).
-    """
-    groups: dict[bytes, list[int]] = {}
-    # Adding 0 makes one zero of both zeros, which are equal but differ in their bytes.
-    for index, row in enumerate(np.ascontiguousarray(rows) + 0.0):
-        groups.setdefault(row.tobytes(), []).append(index)
-    return [group for group in groups.values() if len(group) > 1]
 
 
 def constant_features(rows: NDArray[np.float64]) -> NDArray[np.intp]:

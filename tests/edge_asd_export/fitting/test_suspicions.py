@@ -4,20 +4,10 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from edge_asd_export.fitting import constant_features, duplicates, outliers
+from edge_asd_export.fitting import constant_features, outliers
 
 RNG = np.random.default_rng(11)
 CLEAN = RNG.normal(size=(200, 12)) @ RNG.normal(size=(12, 12)) + 50
-
-
-def test_duplicates_are_grouped() -> None:
-    rows = CLEAN[[0, 1, 2, 1, 3, 0, 1]]
-    assert duplicates(rows) == [[0, 5], [1, 3, 6]]
-    assert duplicates(CLEAN) == []
-
-
-def test_equal_rows_are_duplicates_whatever_the_sign_of_their_zeros() -> None:
-    assert duplicates(np.array([[0.0, 1.0], [-0.0, 1.0]])) == [[0, 1]]
 
 
 def test_constant_features_are_those_that_scikit_learn_does_not_scale() -> None:
