@@ -8,33 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_asd.audio.labels import (
-    DCASE_2020,
-    DCASE_2021,
-    FOLDERS,
-    SPLITS,
-    Label,
-    Split,
-    label_of,
-    split_of,
-    tell_apart,
-)
+from edge_asd.audio.labels import DCASE_2020, DCASE_2021, split_of, tell_apart
 from edge_asd.errors import InputError
-
-__all__ = [
-    "DCASE_2020",
-    "DCASE_2021",
-    "FOLDERS",
-    "SPLITS",
-    "Label",
-    "Labelled",
-    "Split",
-    "label_of",
-    "section_of",
-    "sort_recordings",
-    "split_of",
-    "tell_apart",
-]
 
 _ID_FOLDER = re.compile(r"id_\d{2}", re.ASCII)
 """Folder of one machine of several of its type, in MIMII."""

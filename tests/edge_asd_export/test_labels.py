@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from edge_asd.audio import find_recordings
+from edge_asd.audio.labels import label_of, split_of
 from edge_asd.errors import InputError
-from edge_asd_export.labels import label_of, sort_recordings, split_of
+from edge_asd_export.labels import sort_recordings
 
 ROOT = Path("/data")
 

@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from edge_asd.audio import find_recordings
-from edge_asd.errors import InputError
-from edge_asd.text import legible
-from edge_asd_export.labels import (
+from edge_asd.audio.labels import (
     DCASE_2020,
     DCASE_2021,
     FOLDERS,
@@ -28,6 +26,8 @@ from edge_asd_export.labels import (
     split_of,
     tell_apart,
 )
+from edge_asd.errors import InputError
+from edge_asd.text import legible
 
 Layout = Literal["mimii", "dcase2020", "dcase2021", "folders"]
 """How names and folders say what a recording is; `dcase2021` is the layout of 2021 and of all years since."""

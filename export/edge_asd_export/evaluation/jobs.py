@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from edge_asd.audio.labels import Label
 from edge_asd.bundle import Bundle, NetworkRecord
 from edge_asd.calibration import find_threshold
 from edge_asd.errors import EdgeAsdError
@@ -34,7 +35,6 @@ from edge_asd_export.evaluation.datasets import Clip, Domain, LeftOut, UnitName,
 from edge_asd_export.evaluation.inspection import Heard
 from edge_asd_export.evaluation.judging import DeviceJudge, Reference
 from edge_asd_export.exporter import Exported, export
-from edge_asd_export.labels import Label
 from edge_asd_export.memory import Memory
 
 FIELD_RULE = Threshold(rule="gamma", false_alarm_probability=0.1)

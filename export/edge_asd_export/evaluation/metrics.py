@@ -14,8 +14,8 @@ import numpy as np
 from scipy import stats
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
+from edge_asd.audio.labels import Label
 from edge_asd_export.evaluation.datasets import Domain
-from edge_asd_export.labels import Label
 
 MAX_FPR = 0.1
 """False-positive rate up to which pAUC is taken."""

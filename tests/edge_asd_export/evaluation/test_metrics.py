@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from edge_asd.audio.labels import Label
 from edge_asd_export.evaluation.datasets import Domain
 from edge_asd_export.evaluation.metrics import Judged, decisions, figures, harmonic_mean
-from edge_asd_export.labels import Label
 
 
 def judged(text: str, domain: Domain | None = None) -> list[Judged]:

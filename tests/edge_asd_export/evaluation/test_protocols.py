@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_asd.audio.labels import Label, Split
 from edge_asd_export.evaluation.datasets import Clip, Domain, UnitName
 from edge_asd_export.evaluation.protocols import PROTOCOLS, lacks
-from edge_asd_export.labels import Label, Split
 
 UNIT = UnitName("fan", 0, "id_00")
 
