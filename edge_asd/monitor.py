@@ -131,8 +131,9 @@ class Daemon:
         with self._unless_changing() as settled:
             if settled:
                 self.crew.replace_failed(time.monotonic())
-                changed = self._watch.has_changed()
-        if changed and not self._is_reloading():
+                # It is told once: not while nobody would take it up.
+                changed = not self._is_reloading() and self._watch.has_changed()
+        if changed:
             _log.info("the configuration, a bundle, a certificate or the password has changed")
             self.begin_reload()
 

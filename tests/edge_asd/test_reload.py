@@ -263,12 +263,13 @@ def test_an_anomaly_that_a_kill_has_left_without_an_end_gets_it_at_the_next_star
 
 
 def test_with_once_a_reload_is_not_the_end(device: Device) -> None:
-    soundfile.write(device.site / "short.wav", hum(6, 1), RATE)
+    soundfile.write(device.site / "short.wav", hum(15, 1), RATE)
     short = "name: short, bundle: hum.easd, source: 'file:short.wav'"
     device.write(short)
     device.start("", "--once")
     wait_for(lambda: windows(device, "short") >= 1)
     device.write(short, mqtt="host: localhost")
+    device.signal(signal.SIGHUP)
     wait_for(lambda: any("reloaded: 1 source(s)" in line for line in device.log()))
     wait_for(lambda: windows(device, "short") >= 3)
     assert device.wait() == 0

@@ -131,7 +131,7 @@ def kit(text: str) -> str:
         (
             "name: pump-3",
             "name: pump 3",
-            f"sources[0].name: expected 1{DASH}64 letters, digits, '_' or '-', found 'pump 3'",
+            f"sources[0].name: expected 1{DASH}64 letters, digits, '_' or '-', and neither 'request' nor 'response'",
         ),
     ],
 )
