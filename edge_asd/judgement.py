@@ -180,7 +180,7 @@ class Judgement:
         with self._lock:
             self._armed = armed
             if armed:
-                self._restate(self._unheard or UNDECIDED)
+                self._restate(self._unheard or self._why_not(self._now()) or UNDECIDED)
             else:
                 self._tell(self._decider.unknown(DISARMED, self._now()), DISARMED)
 

@@ -219,6 +219,16 @@ def test_disarmed_an_anomaly_ends_and_none_begins(judgement: tuple[Judgement, To
     assert told.events[-1].type == "new"
 
 
+def test_armed_in_quiet_hours_it_is_still_these_that_say_why(bundle: Bundle) -> None:
+    told = Told()
+    schedule = Schedule(quiet=[QuietHours(start="00:00", end="00:00")])
+    judge = Judgement(Source(name="hum", bundle="hum.easd", source="mic", schedule=schedule), bundle, told)
+    judge.report("ok", "heard", 0.0)
+    judge.arm(armed=False)
+    judge.arm(armed=True)
+    assert (told.states[-1].verdict, told.states[-1].reason) == ("unknown", "quiet hours")
+
+
 def test_what_commands_set_is_told_though_nothing_is_heard(judgement: tuple[Judgement, Told]) -> None:
     judge, told = judgement
     judge.report("gone", "unplugged", 1.0)
