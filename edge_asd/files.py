@@ -96,9 +96,7 @@ def expand_home(path: Path) -> Path:
     try:
         return path.expanduser()
     except RuntimeError as error:
-        raise InputError(
-            str(path), expected="the home folder of a user", found="a user who is not known here"
-        ) from error
+        raise InputError(str(path), expected="the home folder of a user", found="one who is not known here") from error
 
 
 def require_regular(path: Path, kind: str, where: str = "") -> int:
