@@ -17,7 +17,7 @@ from edge_asd.errors import InputError
 from edge_asd.files import require_regular
 from edge_asd.firmware import Firmware, Mqtt, Source
 from edge_asd.interpreter import DelegateLibrary, Engine
-from edge_asd.publish.spool import require_spool_place
+from edge_asd.publish.spool_place import require_spool_place
 
 
 class Post(NamedTuple):

@@ -16,7 +16,7 @@ from edge_asd.configuration.secrets import read_secret
 from edge_asd.configuration.shapes import tag_of
 from edge_asd.errors import InputError
 from edge_asd.firmware import Decision, Firmware, Mqtt, Source
-from edge_asd.publish.spool import require_spool_place
+from edge_asd.publish.spool_place import require_spool_place
 from edge_asd.publish.tls import tls_context
 from edge_asd.recipe.graph import Branch, Part, Recipe, Threshold
 

@@ -21,18 +21,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from edge_asd.errors import InputError
-from edge_asd.files import require_regular, sync_folder
+from edge_asd.files import sync_folder
 from edge_asd.publish.clock import boot_id, clock_synced
 from edge_asd.publish.payloads import Event, encode
+from edge_asd.publish.spool_place import APPLICATION, require_spool_place
 from edge_asd.publish.topics import is_id
 
 _log = logging.getLogger(__name__)
 
 VERSION = 1
 """Version of the file's layout, kept in the file itself."""
-_APPLICATION = int.from_bytes(b"easd", "big")
-"""What the file says of itself in its header, so that a damaged one is told from other people's."""
 _LAYOUT = """
 CREATE TABLE IF NOT EXISTS events (
     place INTEGER PRIMARY KEY,
@@ -59,8 +57,6 @@ MOST_UNENDED = 64
 _PAGE_BYTES = 4096
 _ROW_BYTES = 200
 """What a row takes beside its payload: its other columns and its share of two indices."""
-_PLACE = "a place for the spool"
-_COLUMN = b"place INTEGER PRIMARY KEY"
 _MOST_SET_ASIDE = 3
 _LEAST_LOG_PAGES, _MOST_LOG_PAGES = 4, 256
 _BUSY_S = 2.0
@@ -160,7 +156,7 @@ class SpoolFile:
             raise sqlite3.DatabaseError(f"layout {version}" if problem == "ok" else " ".join(str(problem).split()))
         for setting in (
             # First of all: what comes after stands in the log for a while, and only there.
-            *(() if self._value("PRAGMA application_id") == _APPLICATION else (f"application_id = {_APPLICATION}",)),
+            *(() if self._value("PRAGMA application_id") == APPLICATION else (f"application_id = {APPLICATION}",)),
             "journal_mode = WAL",
             "synchronous = FULL",
             f"wal_autocheckpoint = {self._log_pages}",
@@ -304,64 +300,6 @@ class SpoolFile:
 
     def _delete(self, places: Iterable[int]) -> None:
         self._writer.executemany("DELETE FROM events WHERE place = ?", [(place,) for place in places])
-
-
-def require_spool_place(path: Path) -> None:
-    """Refuse a place where something stands that never was a spool, and would be lost; a damaged spool is none of that.
-
-    Raises
-    ------
-    InputError
-        When there is a folder, a pipe or a device at `path`, or a file that is neither empty nor a spool, has no lock
-        beside it, and is not called one.
-    """
-    try:
-        if not path.exists() or _is_in_use(path):
-            return
-        if require_regular(path, _PLACE, "spool.path") == 0 or _was_ours(path) or _is_spool(path):
-            return
-    except OSError:
-        # What cannot be read is told, and tried again, by whoever opens it; nothing is moved away then.
-        return
-    raise InputError(
-        f"spool.path: {path}",
-        expected=_PLACE,
-        found="a file that is no spool, and would be lost",
-        remedy="choose another path",
-    )
-
-
-def _is_in_use(path: Path) -> bool:
-    # A file that SQLite has open in this process must not be opened and closed beside it: its locks would be gone
-    # (https://www.sqlite.org/howtocorrupt.html, 2.2).
-    try:
-        descriptor = os.open(f"{path}.lock", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _was_ours(path: Path) -> bool:
-    # A power cut can leave nothing of a file but its name; the daemon has to start all the same.
-    return path.suffix == ".spool" or Path(f"{path}.lock").exists()
-
-
-def _is_spool(path: Path) -> bool:
-    """Say whether a file's first page is that of a spool, whatever the rest (https://www.sqlite.org/fileformat.html)."""
-    with path.open("rb") as file:
-        page = file.read(_PAGE_BYTES)
-    application = page[68:72]
-    if not page.startswith(b"SQLite format 3\0"):
-        return False
-    # Earlier versions left no mark; the table stands in the first page, or nothing does as long as it is in the log.
-    is_unmarked = application in {b"", bytes(4)} and (_COLUMN in page or page[103:105] in {b"", bytes(2)})
-    return is_unmarked or int.from_bytes(application, "big") == _APPLICATION
 
 
 def is_alarm(event: Event) -> bool:

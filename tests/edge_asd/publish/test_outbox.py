@@ -13,7 +13,8 @@ import pytest
 from edge_asd.errors import InputError
 from edge_asd.publish import Event
 from edge_asd.publish.outbox import START, Outbox
-from edge_asd.publish.spool import Entry, SpoolFile, require_spool_place
+from edge_asd.publish.spool import Entry, SpoolFile
+from edge_asd.publish.spool_place import require_spool_place
 
 MakeEvent = Callable[..., Event]
 
@@ -393,7 +394,7 @@ def test_a_spool_that_a_power_cut_left_with_its_log_is_known(path: Path, tmp_pat
 
 def test_a_spool_in_use_is_not_opened_to_be_looked_at(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(SpoolFile(path, MEBIBYTE, 3600.0)):
-        monkeypatch.setattr("edge_asd.publish.spool._is_spool", lambda _path: pytest.fail("opened"))
+        monkeypatch.setattr("edge_asd.publish.spool_place._is_spool", lambda _path: pytest.fail("opened"))
         require_spool_place(path)
 
 
