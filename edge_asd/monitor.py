@@ -19,6 +19,7 @@ from edge_asd.crew import Crew
 from edge_asd.errors import EdgeAsdError
 from edge_asd.firmware import Firmware, Web
 from edge_asd.logs import configure_logs
+from edge_asd.memory import limit_allocator, release_code
 from edge_asd.notify import Notifier
 from edge_asd.plan import Plan, make_plan
 from edge_asd.publish import Clip, Health, Info, Publisher, Reloads
@@ -27,7 +28,6 @@ from edge_asd.publish.requests import CommandRefusedError
 from edge_asd.recalibration import recalibrate
 from edge_asd.report import describe, report, start_publisher
 from edge_asd.roster import Roster
-from edge_asd.vitals import limit_allocator
 from edge_asd.web import Page, WebServer
 
 _log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _CONNECT_S = 2.0
 _CHANGE_S = 5.0
+_RELEASE_S = (0.0, 20.0)
+"""When the code that a start ran is let go of: once all is read, and once everything was done for a first time."""
 
 
 def monitor(read: Callable[[], Firmware], where: Path, *, once: bool = False) -> int:
@@ -108,12 +110,14 @@ class Daemon:
         self._reloads = Reloads()
         self._reloading: threading.Thread | None = None
         self._due = self._started
+        self._releases: tuple[float, ...] = ()
         self._working = ExitStack()
         self._serving = ExitStack()
 
     def __enter__(self) -> Daemon:
         self._begin(self._plan, None)
         self._serve(self._plan.firmware.web)
+        self._releases = _due_releases()
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -123,10 +127,13 @@ class Daemon:
         self._working.close()
 
     def look_around(self) -> None:
-        """Publish the health where it is due, and have what has changed read anew."""
+        """Publish the health where it is due, leave behind what was needed to start, and have what has changed read."""
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self._plan.firmware.health_interval_s
             self._tell_health()
+        if self._releases and time.monotonic() >= self._releases[0]:
+            self._releases = self._releases[1:]
+            release_code()
         changed = False
         with self._unless_changing() as settled:
             if settled:
@@ -211,6 +218,7 @@ class Daemon:
                 self._watch = watch
                 self._due = time.monotonic()
             self._reloads = Reloads(done=self._reloads.done + 1, refused=self._reloads.refused)
+            self._releases = _due_releases()
             _log.info("reloaded: %d source(s)", len(plan.posts))
             return plan
 
@@ -280,6 +288,10 @@ class Daemon:
     def _serve(self, settings: Web) -> None:
         if settings.enabled:
             self._serving.enter_context(WebServer(settings, self.page))
+
+
+def _due_releases() -> tuple[float, ...]:
+    return tuple(time.monotonic() + seconds for seconds in _RELEASE_S)
 
 
 def _roster_path(plan: Plan) -> Path | None:

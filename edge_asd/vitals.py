@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from pathlib import Path
 
 _THERMAL = Path("/sys/class/thermal")
 _PROC = Path("/proc")
-
-
-# From malloc.h of glibc; mallopt(3).
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-_BIG_BYTES = 128 << 10
-
-
-def limit_allocator() -> None:
-    """Have memory that was freed go back to the system, instead of each thread keeping its own stock of it.
-
-    To be called before there are threads. It saves some 5 MiB; without glibc nothing happens.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        for parameter, value in ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, _BIG_BYTES), (_M_TRIM_THRESHOLD, _BIG_BYTES)):
-            mallopt(parameter, value)
 
 
 def cpu_temperature_c() -> float | None:

@@ -25,6 +25,7 @@ LAYERS = {
     "backlog": "",
     "extremes": "",
     "gamma": "",
+    "memory": "",
     "vitals": "",
     "text": "",
     "settings": "",
@@ -34,7 +35,7 @@ LAYERS = {
     "interpreter": "errors",
     "firmware": "settings",
     "recipe": "settings",
-    "microphones": "errors",
+    "microphones": "errors memory",
     # The stages, as the signal passes them: none knows another; only capture reads files through audio.
     "audio": "errors files",
     "capture": "audio errors files isolation microphones",
@@ -84,7 +85,7 @@ LAYERS = {
     "report": "configuration crew interpreter plan publish version vitals",
     "control": "crew judgement publish",
     "recalibration": "alarms bundle errors firmware judgement",
-    "monitor": ("changes control crew errors firmware logs notify plan publish recalibration report roster vitals web"),
+    "monitor": ("changes control crew errors firmware logs memory notify plan publish recalibration report roster web"),
     # The command line, which imports each command only when it is called.
     "commands.check_broker": "configuration errors publish",
     "commands.calibrate": "audio bundle errors files golden interpreter site text",

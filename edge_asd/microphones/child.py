@@ -13,6 +13,7 @@ import threading
 from typing import Any, NamedTuple
 
 from edge_asd.errors import CaptureError
+from edge_asd.memory import release_code
 from edge_asd.microphones import portaudio
 from edge_asd.microphones.choice import MicrophoneInfo, find_microphone
 from edge_asd.microphones.wire import Kind, Opened, error_to_bytes, opened_to_bytes, send
@@ -109,6 +110,7 @@ def record(library: Any, request: Request, descriptor: int) -> None:
     except library.PortAudioError as error:
         raise CaptureError(f"{_where(request)}: {found.name!r} cannot be opened ({error})") from error
     send(descriptor, b"O", opened_to_bytes(opened))
+    release_code()
     while (block := blocks.get(_POLL_S)) or not stopped.is_set():
         # Whether PortAudio calls the stream active says nothing: sound arrives, or it does not.
         if block:

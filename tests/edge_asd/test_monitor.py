@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -108,6 +109,19 @@ def test_killed_it_is_offline_by_its_last_will(broker: Any, daemon: Any) -> None
         wait_for(lambda: any(m.payload == "online" for m in payloads(listener, "availability")))
         process.kill()
         wait_for(lambda: payloads(listener, "availability")[-1].payload == "offline")
+
+
+def test_what_only_its_start_needed_is_given_back(broker: Any, daemon: Any) -> None:
+    process = daemon("file:long.wav")
+    with broker.listener() as listener:
+        wait_for(lambda: any(m.json()["verdict"] == "normal" for m in payloads(listener, "hum/state")))
+
+    def mebibytes(name: str) -> float:
+        (line,) = re.findall(rf"{name}:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+        return int(line) / 1024
+
+    wait_for(lambda: mebibytes("VmHWM") - mebibytes("VmRSS") > 8)
+    assert mebibytes("VmRSS") < 70
 
 
 def test_standard_input_is_heard(broker: Any, site: Path) -> None:
