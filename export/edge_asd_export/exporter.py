@@ -70,7 +70,7 @@ class Exported(NamedTuple):
 
 
 def export(
-    recordings: Sequence[Path],
+    recordings: Sequence[Path] | Labelled,
     recipe: Recipe,
     output: Path,
     *,
@@ -85,7 +85,8 @@ def export(
     Parameters
     ----------
     recordings
-        Recordings, or folders of them in any known layout; anomalous ones are only used to say how well it works.
+        Recordings, or folders of them in any known layout, or such as have been sorted already; anomalous ones are only
+        used to say how well it works.
     recipe
         What to fit.
     output
@@ -112,7 +113,7 @@ def export(
     _check_seed(seed)
     require_writable(output)
     spare_recording(output)
-    labelled = sort_recordings(find_rooted(recordings))
+    labelled = recordings if isinstance(recordings, Labelled) else sort_recordings(find_rooted(recordings))
     recipe = name_sections(limit_bandwidth(recipe, labelled.training), labelled.training)
     ledger = Ledger(board, reporter.say)
     pretrained = store_pretrained(

@@ -35,6 +35,7 @@ from edge_asd_export.evaluation.datasets import Clip, Domain, LeftOut, UnitName,
 from edge_asd_export.evaluation.inspection import Heard
 from edge_asd_export.evaluation.judging import DeviceJudge, Reference
 from edge_asd_export.exporter import Exported, export
+from edge_asd_export.labels import Labelled
 from edge_asd_export.memory import Memory
 
 FIELD_RULE = Threshold(rule="gamma", false_alarm_probability=0.1)
@@ -151,9 +152,12 @@ def run(job: Job, folder: Path) -> list[UnitResult]:
 
 
 def _evaluate(job: Job, output: Path) -> list[UnitResult]:
-    train = [clip.path for clip in job.train]
-    exported = export(train, job.recipe, output, weights=job.weights, board=job.board, seed=job.seed, memory=job.memory)
-    reference = Reference(exported.bundle, train, weights=job.weights, seed=job.seed, memory=job.memory)
+    # What trains is the protocol's to say, whatever names would say of it to a plain export.
+    labelled = Labelled([clip.path for clip in job.train], [], [])
+    exported = export(
+        labelled, job.recipe, output, weights=job.weights, board=job.board, seed=job.seed, memory=job.memory
+    )
+    reference = Reference(exported.bundle, labelled, weights=job.weights, seed=job.seed, memory=job.memory)
     return [_of_unit(job, unit, exported, reference, output.stat().st_size) for unit in job.tests]
 
 

@@ -59,13 +59,11 @@ class Reference:
     same seed and `weights`; else the bundle's own arrays judge. The calibrated tails are the bundle's in both cases.
     """
 
-    def __init__(
-        self, bundle: Bundle, train: Sequence[Path], *, weights: GivenWeights, seed: int, memory: Memory
-    ) -> None:
+    def __init__(self, bundle: Bundle, labelled: Labelled, *, weights: GivenWeights, seed: int, memory: Memory) -> None:
         self._recipe, self._memory = bundle.recipe.quantized("float32"), memory
         self._fitted = Fitted(bundle.networks, bundle.arrays)
         if self._recipe != bundle.recipe:
-            self._fitted = _fit_in_float32(self._recipe, train, weights, seed, memory)
+            self._fitted = _fit_in_float32(self._recipe, labelled, weights, seed, memory)
         self._joiner = Joiner(self._recipe, bundle.arrays, where=bundle.where)
 
     def scores(self, paths: Sequence[Path], section: str = "") -> dict[Path, float]:
@@ -76,12 +74,11 @@ class Reference:
         return scores
 
 
-def _fit_in_float32(recipe: Recipe, train: Sequence[Path], weights: GivenWeights, seed: int, memory: Memory) -> Fitted:
-    labelled = Labelled(list(train), [], [])
+def _fit_in_float32(recipe: Recipe, labelled: Labelled, weights: GivenWeights, seed: int, memory: Memory) -> Fitted:
     pretrained = store_pretrained(
         recipe, labelled, weights, ledger=Ledger(None, SILENT.say), seed=seed, reporter=SILENT, memory=memory
     )
-    stretches = gather(train, recipe, networks=pretrained.networks, memory=memory).stretches
+    stretches = gather(labelled.training, recipe, networks=pretrained.networks, memory=memory).stretches
     fitted = fit(recipe, stretches, seed=seed, advance=Advance(None, None))
     return Fitted({**pretrained.networks, **fitted.networks}, fitted.arrays)
 

@@ -20,6 +20,9 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from edge_asd.cli import main
+from edge_asd.recipe.shipped import load_recipe
+from edge_asd_export.exporter import export
+from edge_asd_export.labels import Labelled
 from tests.edge_asd_export.evaluation.simulated import (
     RATE,
     write_clip,
@@ -348,3 +351,21 @@ def test_one_s_own_folders_are_compared(mimii: Path, recipes: list[str], tmp_pat
     assert main(arguments) == 0
     rows = everything(tmp_path / "out")["tables"][0]["rows"]
     assert [row["label"] for row in rows] == ["lathe", "press", "all: mean of 2"]
+
+
+def test_what_the_split_says_trains_whatever_names_say_to_an_export(recipes: list[str], tmp_path: Path) -> None:
+    for number in range(6):
+        write_clip(tmp_path / f"hall/press/train/{number}.wav", 0, wrong=False)
+        write_clip(tmp_path / f"hall/press/normal/{number}.wav", 0, wrong=False)
+    for number in range(3):
+        write_clip(tmp_path / f"hall/press/fault/{number}.wav", 0, wrong=True)
+    assert main(words(tmp_path / "hall", "folders", recipes[0], tmp_path / "out")) == 0
+    (result,) = everything(tmp_path / "out")["results"]
+    assert result["trained_on"] == 9
+    scored = {clip["path"] for clip in result["scores"]}
+    assert len(scored) == 6
+    train = [path for path in sorted((tmp_path / "hall/press").rglob("*.wav")) if path.parent.name != "fault"]
+    train = [path for path in train if path.relative_to(tmp_path / "hall").as_posix() not in scored]
+    made = export(Labelled(train, [], []), load_recipe(recipes[0]), tmp_path / "b.easd")
+    assert made.bundle.sha256 == result["bundle_sha256"]
+    assert made.bundle.manifest.training.recordings == 9
