@@ -81,10 +81,13 @@ def _neither(clip: Clip) -> str:
 
 
 def _folders(unit: UnitName, clips: Sequence[Clip], seed: int, per_class: int | None) -> Divided:
-    """Keep to folders `train` and `test` where there are any, else draw as the papers on MIMII do."""
-    if {clip.split for clip in clips} >= {"train", "test"}:
-        return _as_published(unit, clips, seed, per_class)
-    return _balanced(unit, clips, seed, per_class)
+    """Keep to folders `train` and `test`, or `test` and what is beside it, else draw as the papers on MIMII do."""
+    if not {clip.split for clip in clips} >= {"train", "test"}:
+        if {clip.split for clip in clips if clip.label == "normal"} != {None, "test"}:
+            return _balanced(unit, clips, seed, per_class)
+        # Where no folder says `train`, what is normal and not kept for testing trains, as it does in `export`.
+        clips = [clip._replace(split=clip.split or ("train" if clip.label == "normal" else "test")) for clip in clips]
+    return _as_published(unit, clips, seed, per_class)
 
 
 def _by_label(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
@@ -156,7 +159,7 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
         Protocol(
             "folders",
-            "folders normal/ and anomalous/; split as mimii-random does",
+            "folders normal/ and anomalous/; a folder test/ tests, else split as mimii-random does",
             "folders",
             "plain",
             _folders,

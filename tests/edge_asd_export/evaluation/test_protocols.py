@@ -74,6 +74,16 @@ def test_what_a_published_split_has_no_place_for_is_named() -> None:
         ]
 
 
+def test_a_folder_of_test_recordings_is_kept_where_none_is_called_train() -> None:
+    beside, broken, kept = clips(5, "normal"), clips(1, "anomalous"), clips(2, "normal", "test")
+    divided = PROTOCOLS["folders"].divide(UNIT, [*beside, *broken, *kept], 0, None)
+    assert [clip.path for clip in divided.train] == [clip.path for clip in beside]
+    assert [clip.path for clip in divided.test] == [clip.path for clip in [*broken, *kept]]
+    # Nothing would train where every normal recording is kept.
+    divided = PROTOCOLS["folders"].divide(UNIT, [*clips(6, "normal", "test"), *broken], 0, None)
+    assert (len(divided.train), len(divided.test)) == (5, 2)
+
+
 def test_what_no_label_is_known_of_has_no_place_in_a_drawn_split() -> None:
     withheld = clips(1, None, "test")
     divided = PROTOCOLS["folders"].divide(UNIT, [*clips(4, "normal"), *clips(2, "anomalous"), *withheld], 0, 1)
