@@ -34,10 +34,10 @@ Layout = Literal["mimii", "dcase2020", "dcase2021", "folders"]
 Domain = Literal["source", "target"]
 
 _MIMII = re.compile(
-    r"(?:^|/)(?:(?P<snr>-6|0|6|min6)_?dB(?:_\w+)?/)?(?P<machine>[^/]+)/id_(?P<id>\d{2})"
-    r"/(?P<label>normal|abnormal)/(?P<number>\d{8})\.wav$",
-    re.ASCII,
+    r"(?P<outer>[^/]*)/(?P<inner>[^/]+)/id_(?P<id>\d{2})/(?P<label>normal|abnormal)/(?P<number>\d{8})\.wav$", re.ASCII
 )
+_RATIO = re.compile(r"(?P<snr>-?\d+|min\d+)_?dB(?:_(?P<machine>\w+))?", re.ASCII | re.IGNORECASE)
+"""Folder of a signal-to-noise ratio in MIMII, around a machine's folder, inside of it, or both at once."""
 _EXPECTED_NAMES: dict[Layout, str] = {
     "mimii": "a name such as fan/id_00/normal/00000000.wav",
     "dcase2020": "a name such as fan/train/normal_id_00_00000000.wav",
@@ -204,9 +204,13 @@ def _read_mimii(path: Path) -> Clip | None:
     match = _MIMII.search(path.absolute().as_posix())
     if match is None:
         return None
-    snr_db = int(match["snr"].replace("min", "-")) if match["snr"] else None
+    inner, outer = (_RATIO.fullmatch(match[name]) for name in ("inner", "outer"))
+    ratio = inner or outer
+    # Nothing stands around a folder at the very top.
+    machine = (inner["machine"] or match["outer"] or match["inner"]) if inner else match["inner"]
+    snr_db = int(ratio["snr"].lower().replace("min", "-")) if ratio else None
     label: Label = "normal" if match["label"] == "normal" else "anomalous"
-    return Clip(path, UnitName(legible(match["machine"]), snr_db, f"id_{match['id']}"), label)
+    return Clip(path, UnitName(legible(machine), snr_db, f"id_{match['id']}"), label)
 
 
 def _machine_folder(path: Path) -> str:

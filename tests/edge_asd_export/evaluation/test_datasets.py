@@ -30,6 +30,9 @@ def only(root: Path, layout: Layout) -> Clip:
         ("mimii", "-6_dB_fan/fan/id_00/normal/00000001.wav", ("fan", -6, "id_00"), ("normal", None, None, "")),
         ("mimii", "min6_dB/pump/id_04/abnormal/00000001.wav", ("pump", -6, "id_04"), ("anomalous", None, None, "")),
         ("mimii", "6dB/valve/id_06/normal/00000001.wav", ("valve", 6, "id_06"), ("normal", None, None, "")),
+        ("mimii", "-6_dB_fan/id_00/normal/00000001.wav", ("fan", -6, "id_00"), ("normal", None, None, "")),
+        ("mimii", "fan/-6dB/id_00/normal/00000001.wav", ("fan", -6, "id_00"), ("normal", None, None, "")),
+        ("mimii", "pump/0_db_pump/id_00/abnormal/00000001.wav", ("pump", 0, "id_00"), ("anomalous", None, None, "")),
         ("mimii", "slider/id_02/normal/00000001.wav", ("slider", None, "id_02"), ("normal", None, None, "")),
         (
             "dcase2020",
