@@ -139,19 +139,25 @@ def read_dataset(root: Path, layout: Layout) -> DataSet:
     doubtful = set() if layout == "mimii" else {path for clips in units.values() for path in _doubtful(clips, root)}
     left_out += [LeftOut(shown(path, root), _DOUBTFUL) for path in sorted(doubtful)]
     units = {name: [clip for clip in clips if clip.path not in doubtful] for name, clips in units.items()}
-    notes = _gathered(units, root) if layout == "mimii" else []
-    return DataSet(root, units, left_out, notes)
+    return DataSet(root, units, left_out, [] if layout == "folders" else _gathered(units, layout, root))
 
 
-def _gathered(units: dict[UnitName, list[Clip]], root: Path) -> list[str]:
-    """Say which units of no signal-to-noise ratio come from several folders, which may be those of several ratios."""
+def _gathered(units: dict[UnitName, list[Clip]], layout: Layout, root: Path) -> list[str]:
+    """Say which units come from several places, which may be those of several ratios or years."""
     notes: list[str] = []
     for name, clips in units.items():
-        folders = dict.fromkeys(clip.path.absolute().parents[3] for clip in clips)
-        if name.snr_db is None and len(folders) > 1:
-            listed = ", ".join(shown(folder, root.absolute()) for folder in folders)
-            notes.append(f"{name}: taken together from {listed}, none of which says its ratio as -6_dB_fan does")
+        places = dict.fromkeys(_place(clip.path, layout) for clip in clips)
+        if len(places) > 1:
+            listed = ", ".join(shown(place, root.absolute()) for place in places)
+            nameless = layout == "mimii" and name.snr_db is None
+            doubt = "none of which says its ratio as -6_dB_fan does" if nameless else "as if they were one data set"
+            notes.append(f"{name}: taken together from {listed}, {doubt}")
     return notes
+
+
+def _place(path: Path, layout: Layout) -> Path:
+    """Return the folder in which a machine's folder lies."""
+    return path.absolute().parents[3] if layout == "mimii" else _machine_folder(path).parent
 
 
 def _doubtful(clips: Sequence[Clip], root: Path) -> list[Path]:
@@ -185,7 +191,7 @@ def read_name(path: Path, root: Path, layout: Layout) -> Clip | None:
     if match is None:
         return None
     label, split = label_of(path, root), split_of(path, root)
-    machine = _machine_folder(path)
+    machine = legible(_machine_folder(path).name)
     if layout == "dcase2020":
         return Clip(path, UnitName(machine, None, f"id_{match['id']}"), label, split)
     domain = _domain(match["domain"] or path.parent.name.lower())
@@ -213,9 +219,8 @@ def _read_mimii(path: Path) -> Clip | None:
     return Clip(path, UnitName(legible(machine), snr_db, f"id_{match['id']}"), label)
 
 
-def _machine_folder(path: Path) -> str:
-    folders = [folder.name for folder in path.absolute().parents if folder.name.lower() not in {*SPLITS, *FOLDERS}]
-    return legible(folders[0])
+def _machine_folder(path: Path) -> Path:
+    return next(folder for folder in path.absolute().parents if folder.name.lower() not in {*SPLITS, *FOLDERS})
 
 
 def _domain(word: str) -> Domain | None:
@@ -230,4 +235,4 @@ def _folder_unit(path: Path, root: Path) -> UnitName:
     folder = path.parent if path != root else root.parent
     inside = folder.relative_to(root).parts if folder.is_relative_to(root) else ()
     kept = [part for part in inside if part.lower() not in {*SPLITS, *FOLDERS}]
-    return UnitName(legible("/".join(kept)) or _machine_folder(root / "x"), None, "")
+    return UnitName(legible("/".join(kept) or _machine_folder(root / "x").name), None, "")

@@ -117,6 +117,16 @@ def test_folders_that_may_be_of_several_ratios_are_not_taken_together_silently(t
     assert read_dataset(tmp_path / "minus6dB", "mimii").notes == []
 
 
+def test_machines_of_one_name_in_several_data_sets_are_not_taken_together_silently(tmp_path: Path) -> None:
+    for year in ("2023", "2024"):
+        touch(tmp_path, f"{year}/fan/train/section_00_source_train_normal_0000.wav")
+        touch(tmp_path, f"{year}/fan/test/section_00_source_test_normal_0000.wav")
+    touch(tmp_path, "2023/slider/train/section_00_source_train_normal_0000.wav")
+    data = read_dataset(tmp_path, "dcase2021")
+    assert data.notes == ["fan section_00: taken together from 2023, 2024, as if they were one data set"]
+    assert read_dataset(tmp_path / "2024", "dcase2021").notes == []
+
+
 def test_recordings_that_say_nothing_beside_others_that_do_are_left_out_as_export_does(tmp_path: Path) -> None:
     touch(tmp_path, "press/normal/a.wav", "press/abnormal/b.wav", "press/strange-noise-1.wav")
     touch(tmp_path, "lathe/c.wav", "lathe/fault/d.wav")
