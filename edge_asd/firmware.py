@@ -10,11 +10,12 @@ from msgspec import Meta
 
 from edge_asd.settings import Identifier, NonNegativeFloat, Port, PositiveFloat, PositiveInt, Settings, Text
 
-# (?!\n) because Python's $ also matches before a newline at the end.
+# (?!\n) because Python's $ also matches before a newline at the end. Parts that are empty or longer than 63 characters
+# no name service can be asked for.
 Host = Annotated[
     str,
     Meta(
-        pattern=r"^([A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9._-]+)?)(?!\n)$",
+        pattern=r"^(?!.*\.\.)(?!.*[^.]{64})([A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9._-]+)?)(?!\n)$",
         description="a host name or an address alone, such as broker.local",
     ),
 ]

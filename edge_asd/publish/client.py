@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from edge_asd.errors import InputError
 from edge_asd.firmware import Mqtt
 from edge_asd.publish.board import Board, Notice
 from edge_asd.publish.clock import boot_id, clock_synced, numbers, rfc3339
@@ -94,7 +93,7 @@ class Publisher:
     Raises
     ------
     InputError
-        When an id cannot be a part of a topic, the broker's name cannot be one, or a certificate cannot be read.
+        When an id cannot be a part of a topic, or a certificate cannot be read.
     """
 
     def __init__(
@@ -144,7 +143,7 @@ class Publisher:
     def _login(self, settings: Mqtt, password: str | None) -> Login:
         return Login(
             self._device,
-            replace(settings, host=_checked_host(settings.host)),
+            settings,
             self._topics.availability(),
             OFFLINE,
             tls_context(settings.tls) if settings.tls else None,
@@ -303,11 +302,3 @@ class Publisher:
 
     def _availability(self, payload: str) -> Notice:
         return Notice(self._topics.availability(), payload.encode(), 1, float("-inf"))
-
-
-def _checked_host(host: str) -> str:
-    try:
-        host.encode("idna")
-    except UnicodeError as error:
-        raise InputError("mqtt.host", expected="a host name or an address", found=repr(host)) from error
-    return host

@@ -77,6 +77,7 @@ def test_a_source_whose_topics_would_be_those_of_commands(name: str) -> None:
         "::1",
         "fe80::1%eth0",
         "::ffff:1.2.3.4",
+        f"{'x' * 63}.local",
     ],
 )
 def test_hosts(host: str) -> None:
@@ -97,6 +98,10 @@ def test_hosts(host: str) -> None:
         "broker/",
         "[::1]",
         "bröker",
+        "broker..local",
+        "broker..",
+        f"{'x' * 64}.local",
+        f"plant.{'x' * 64}",
     ],
 )
 def test_what_is_no_host(host: str) -> None:

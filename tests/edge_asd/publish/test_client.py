@@ -365,11 +365,6 @@ def test_a_message_against_its_schema_is_the_callers_fault(
     assert publisher.statistics().spool.depth == 0
 
 
-def test_a_host_that_cannot_be_a_name_is_refused_at_once(info: Info) -> None:
-    with pytest.raises(InputError, match=r"mqtt\.host"):
-        Publisher("pi-07", Mqtt(host="broker..local"), None, info)
-
-
 @pytest.fixture
 def certificates(tmp_path: Path) -> Certificates:
     return Certificates(tmp_path)
