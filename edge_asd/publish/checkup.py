@@ -53,7 +53,8 @@ def check_broker(settings: Mqtt, device: str, sources: list[str], password: str 
     """Try each step in turn, and stop after the first that fails.
 
     The client id is the device's with `-check` behind it, so that a daemon that runs keeps its connection. Messages
-    without content, not retained, are sent on the device's topics.
+    without content, not retained, are sent on the device's topics. As the daemon's is, the last will is to be retained,
+    which not every broker takes; without content, it leaves nothing.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def check_broker(settings: Mqtt, device: str, sources: list[str], password: str 
     """
     context = tls_context(settings.tls) if settings.tls else None
     topics = Topics(settings.base_topic, device)
-    login = Login(f"{device}-check", settings, None, "", context, password)
+    login = Login(f"{device}-check", settings, topics.response("status"), "", context, password)
     written = [topics.availability(), topics.info(), topics.health(), topics.response("status")]
     written += [topic for source in sources for topic in (topics.state(source), topics.event(source))]
     with contextlib.ExitStack() as stack:

@@ -6,8 +6,9 @@ import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from edge_asd.errors import one_line
 from edge_asd.firmware import Mqtt
-from edge_asd.publish.reasons import FAILURE, Reason
+from edge_asd.publish.reasons import FAILURE, QOS_NOT_SUPPORTED, RETAIN_NOT_SUPPORTED, Reason
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
@@ -19,6 +20,7 @@ WINDOW = 20
 """Most messages under way at once; paho queues what is more."""
 LARGEST_PACKET_BYTES = 64 * 1024
 """A broker of MQTT 5 keeps larger messages to itself."""
+_LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class Login:
     """Id of the device, and its client id."""
     settings: Mqtt
     """The broker."""
-    will_topic: str | None
-    """Topic of the last will; none is left where None."""
+    will_topic: str
+    """Topic of the last will."""
     will_payload: str
     """The last will, retained."""
     tls: ssl.SSLContext | None = None
@@ -87,9 +89,22 @@ def learn_refusals() -> None:
             next(iter(names.values())).append(PacketTypes.PUBACK)
 
 
-def reason(code: Any) -> Reason:
-    """Return paho's reason code as a plain record."""
-    return Reason(code.value, str(code))
+def reason(code: Any, given: object = None) -> Reason:
+    """Return paho's reason code as a plain record, with what the broker says beside it (MQTT 5)."""
+    said = ", ".join(filter(None, (getattr(given, name, None) for name in ("ReasonString", "ServerReference"))))
+    return Reason(code.value, f"{code} ({one_line(said[:_LONGEST_REASON])})" if said else str(code))
+
+
+def shortcoming(given: object) -> Reason | None:
+    """Return why a broker would end a connection that it has accepted, at our first message; None where it would not.
+
+    It says so in the properties of its acknowledgement (3.2.2.3.4 and 3.2.2.3.5).
+    """
+    if getattr(given, "MaximumQoS", 1) == 0:
+        return Reason(QOS_NOT_SUPPORTED, "QoS not supported")
+    if getattr(given, "RetainAvailable", 1) == 0:
+        return Reason(RETAIN_NOT_SUPPORTED, "Retain not supported")
+    return None
 
 
 def live_messages(*, own: bool) -> Any:
@@ -113,8 +128,7 @@ def client(login: Login, version: Version) -> Client:
     # Even so paho would wait before it gives up the first attempt.
     made.reconnect_delay_set(0, 0)
     made.max_inflight_messages_set(WINDOW)
-    if login.will_topic is not None:
-        made.will_set(login.will_topic, login.will_payload, qos=1, retain=True)
+    made.will_set(login.will_topic, login.will_payload, qos=1, retain=True)
     if login.settings.username is not None:
         made.username_pw_set(login.settings.username, login.password)
     if login.tls is not None:

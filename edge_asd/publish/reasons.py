@@ -14,6 +14,8 @@ FAILURE = 128
 UNSUPPORTED_PROTOCOL = 132
 SESSION_TAKEN_OVER = 142
 PACKET_TOO_LARGE = 149
+RETAIN_NOT_SUPPORTED = 154
+QOS_NOT_SUPPORTED = 155
 
 _AT_A_PACKET = {129, 130, 131, PACKET_TOO_LARGE}
 
@@ -24,6 +26,10 @@ _CONNECTION_REMEDIES = {
     135: "check mqtt.username and the content of mqtt.password_file, and whether this user may connect",
     138: "ask the broker's administrator why this device is banned",
     PACKET_TOO_LARGE: "raise the broker's limit on the size of a packet",
+    RETAIN_NOT_SUPPORTED: "have the broker keep retained messages",
+    QOS_NOT_SUPPORTED: "have the broker take messages of QoS 1",
+    156: "set mqtt.host to the broker that is to be used",
+    157: "set mqtt.host to the broker that is to be used",
 }
 
 
@@ -33,7 +39,7 @@ class Reason(NamedTuple):
     code: int
     """Number; :data:`FAILURE` and above mean failure."""
     name: str
-    """What the standard calls it."""
+    """What the standard calls it, and what the broker says of it."""
 
     @property
     def is_failure(self) -> bool:

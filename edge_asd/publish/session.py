@@ -56,7 +56,7 @@ class Connected(Report):
 
 @dataclass(frozen=True)
 class Refused(Report):
-    """The broker answered with a refusal."""
+    """The broker answered with a refusal, or would not take what we send."""
 
     reason: Reason
 
@@ -222,9 +222,10 @@ class Session:
         self._report(Opened(self))
 
     def _on_connect(self, _client: Client, _data: object, _flags: object, code: Any, properties: Any) -> None:
-        reason = mqtt.reason(code)
-        if reason.is_failure:
-            self._report(Refused(self, reason))
+        reason = mqtt.reason(code, properties)
+        lacking = reason if reason.is_failure else mqtt.shortcoming(properties)
+        if lacking is not None:
+            self._report(Refused(self, lacking))
         else:
             window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
             self._report(Connected(self, window, getattr(properties, "MaximumPacketSize", None)))
@@ -233,15 +234,15 @@ class Session:
         # paho calls this while it handles the exception, and does not pass it.
         self._report(Unreachable(self, sys.exc_info()[1] or OSError("unknown error")))
 
-    def _on_disconnect(self, _client: Client, _data: object, _flags: object, code: Any, _properties: object) -> None:
-        self._report(Lost(self, mqtt.reason(code), self._detail))
+    def _on_disconnect(self, _client: Client, _data: object, _flags: object, code: Any, properties: object) -> None:
+        self._report(Lost(self, mqtt.reason(code, properties), self._detail))
 
-    def _on_publish(self, _client: Client, _data: object, mid: int, code: Any, _properties: object) -> None:
-        self._report(Acknowledged(self, mid, mqtt.reason(code)))
+    def _on_publish(self, _client: Client, _data: object, mid: int, code: Any, properties: object) -> None:
+        self._report(Acknowledged(self, mid, mqtt.reason(code, properties)))
 
-    def _on_subscribe(self, _client: Client, _data: object, _mid: int, codes: list[Any], _properties: object) -> None:
+    def _on_subscribe(self, _client: Client, _data: object, _mid: int, codes: list[Any], properties: object) -> None:
         for topic, code in zip(self._filters, codes, strict=False):
-            self._report(Subscribed(self, topic, mqtt.reason(code)))
+            self._report(Subscribed(self, topic, mqtt.reason(code, properties)))
 
     def _on_message(self, _client: Client, _data: object, message: Any) -> None:
         given = message.properties

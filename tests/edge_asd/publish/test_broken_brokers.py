@@ -149,6 +149,53 @@ def test_a_version_that_is_set_is_kept_to_where_the_broker_does_not_speak_it(
     assert set(versions) == {5}
 
 
+def text_property(name: int, text: str) -> bytes:
+    return bytes([name]) + len(text.encode()).to_bytes(2, "big") + text.encode()
+
+
+@pytest.mark.parametrize(
+    ("code", "properties", "words"),
+    [
+        (0, b"\x24\x00", "refused the connection: QoS not supported; have the broker take messages of QoS 1"),
+        (0, b"\x25\x00", "refused the connection: Retain not supported; have the broker keep retained messages"),
+        (
+            157,
+            text_property(0x1F, "moved to\nhall 3") + text_property(0x1C, "b.example"),
+            r"refused the connection: Server moved (moved to\nhall 3, b.example); set mqtt.host to the broker",
+        ),
+    ],
+    ids=["no QoS 1", "nothing retained", "another server"],
+)
+def test_what_a_broker_says_as_it_answers_is_told(
+    serve: Callable[[Handler], int], make_publisher: MakePublisher, code: int, properties: bytes, words: str
+) -> None:
+    sent: list[bytes] = []
+
+    def handler(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(bytes([0x20, 3 + len(properties), 0, code, len(properties)]) + properties)
+        sent.append(connection.recv(4096))
+
+    with make_publisher(serve(handler), stop_s=0.2) as publisher:
+        wait_until(lambda: words in (publisher.statistics().broker.last_error or ""))
+        assert not publisher.connected
+    assert not any(sent)
+
+
+def test_what_a_broker_says_as_it_hangs_up_is_told(
+    serve: Callable[[Handler], int], make_publisher: MakePublisher
+) -> None:
+    said = text_property(0x1F, "maintenance until noon")
+
+    def handler(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(CONNACK_5 + bytes([0xE0, 2 + len(said), 0x98, len(said)]) + said)
+
+    with make_publisher(serve(handler), stop_s=0.2) as publisher:
+        words = "the connection was lost: Administrative action (maintenance until noon)"
+        wait_until(lambda: words in (publisher.statistics().broker.last_error or ""))
+
+
 def mute(seen: list[int]) -> Handler:
     """Accept every MQTT 5 connection and acknowledge nothing."""
 

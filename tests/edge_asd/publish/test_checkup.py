@@ -121,6 +121,20 @@ def test_a_wrong_password(make_broker: MakeBroker, tmp_path: Path) -> None:
     assert all(step.holds for step in steps(broker.port, "right", username="pump"))
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("retain_available false", "Retain not supported; have the broker keep retained messages"),
+        ("max_qos 0", "QoS not supported; have the broker take messages of QoS 1"),
+    ],
+)
+def test_a_broker_that_does_not_take_what_the_daemon_sends(make_broker: MakeBroker, option: str, words: str) -> None:
+    broker = make_broker(option)
+    assert words in failing(steps(broker.port), "mqtt")
+    # Under 3.1.1 it hangs up without a word, and does so on the daemon too.
+    assert "without an answer" in failing(steps(broker.port, version="3.1.1"), "mqtt")
+
+
 def test_an_access_list_that_refuses(make_broker: MakeBroker, tmp_path: Path) -> None:
     access = tmp_path / "access"
     rules = "user pump\ntopic write edge-asd/pi-07/+\ntopic write edge-asd/pi-07/response/+\n"

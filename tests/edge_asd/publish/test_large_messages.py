@@ -141,7 +141,7 @@ def test_bytes_of_a_packet_are_those_that_are_sent() -> None:
     received = bytearray()
     reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        login = Login("pi-07", Mqtt(host="127.0.0.1", port=server.getsockname()[1]), None, "")
+        login = Login("pi-07", Mqtt(host="127.0.0.1", port=server.getsockname()[1]), "will", "")
         session = Session(login, "5", reports.put)
         session.open()
         connection, _ = server.accept()
