@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +15,9 @@ _BIG_BYTES = 128 << 10
 
 # From mman.h of Linux; madvise(2).
 _MADV_DONTNEED = 4
-_SMAPS = Path("/proc/self/smaps")
+_SELF = Path("/proc/self")
 # Start, end, permissions and file; one without a path, or a device's, is no program.
-_MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \d+ +(?!/dev/|/memfd:)/")
+_MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \d+ +(?!/dev/|/memfd:)(/.*)")
 
 
 class Mapping(NamedTuple):
@@ -43,33 +44,51 @@ def release_code() -> None:
     """Let go of the code of programs and libraries; what is still needed comes back from the system's cache by itself.
 
     To be called when a start is over: it runs through most of the code that is mapped, and what follows through a
-    third. Nothing can be lost, since only what equals its file is let go of. Any thread may call, while others run.
+    third. Nothing can be lost, since only what equals its file is let go of, and remains so: a library that is being
+    loaded, or may be unloaded, is left alone. Any thread may call, while others run and load more of them.
     It saves some 20 MiB in the daemon; without Linux nothing happens.
     """
     try:
-        smaps = _SMAPS.read_text()
+        program = str((_SELF / "exe").readlink())
+        files = {found[4] for line in (_SELF / "maps").read_text().splitlines() if (found := _MAPPING.match(line))}
+        lasting = {file for file in files if file == program or _is_loaded_for_good(file)}
+        # Only now: what a mapping of a library holds is settled once it is loaded.
+        smaps = (_SELF / "smaps").read_text()
     except OSError:
         return
     madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    for mapping in unchanged_code(smaps.splitlines()):
+    for mapping in unchanged_code(smaps.splitlines(), lasting):
         # Where memory is locked the system refuses, and all stays as it is.
         madvise(mapping.start, mapping.size, _MADV_DONTNEED)
 
 
-def unchanged_code(smaps: Iterable[str]) -> Iterator[Mapping]:
+def _is_loaded_for_good(file: str) -> bool:
+    """Return whether a file is a library in use, once whoever is about to load one has done so, and have it stay so."""
+    try:
+        # It loads nothing, and counts one more user, who never leaves: ctypes closes no library.
+        ctypes.CDLL(file, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
+    except OSError:
+        return False
+    return True
+
+
+def unchanged_code(smaps: Iterable[str], files: Container[str]) -> Iterator[Mapping]:
     """Yield the private mappings of files that nobody can write to, and nobody has: what the loader relocated has been.
 
     Parameters
     ----------
     smaps
         Lines of Linux's /proc/PID/smaps; proc(5).
+    files
+        Whose mappings count.
     """
     candidate: Mapping | None = None
     for line in smaps:
         if found := _MAPPING.match(line):
             start, end, permissions = int(found[1], 16), int(found[2], 16), found[3]
-            candidate = Mapping(start, end - start) if permissions in ("r--p", "r-xp") else None
+            counts = permissions in ("r--p", "r-xp") and found[4] in files
+            candidate = Mapping(start, end - start) if counts else None
         elif re.match(r"[0-9a-f]+-", line):
             candidate = None
         elif candidate and line.split() == ["Anonymous:", "0", "kB"]:

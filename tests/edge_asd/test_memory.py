@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,10 @@ Anonymous:             0 kB
 Anonymous:             0 kB
 25000-26000 r-xp 00000000 00:00 0          [vdso]
 Anonymous:             0 kB
+26000-27000 r--p 00000000 fe:00 2890       /usr/lib/being loaded.so
+Anonymous:             0 kB
 """
+LOADED = {f"/usr/lib/{name}" for name in ("libm.so.6", "a file, renewed.so (deleted)", "relocated.so", "writable.so")}
 
 # While others compute, all code is let go of again and again.
 RELEASE = """
@@ -64,9 +68,29 @@ same = [all(np.array_equal(a, b) for a, b in zip(wanted, each)) for each in foun
 print(json.dumps([before, after, same]))
 """
 
+# While another thread loads libraries and lets go of them, code is let go of for some seconds.
+LOADING = """
+import ctypes, sys, threading, time
+from edge_asd.memory import release_code
+
+names, over, done = [name.encode() for name in sys.argv[1:]], ctypes.c_int(0), []
+load = ctypes.CDLL(sys.argv[1]).load
+load.restype, load.argtypes = ctypes.c_long, (ctypes.c_void_p, ctypes.c_long, ctypes.c_void_p)
+listed = (ctypes.c_char_p * (len(names) - 1))(*names[1:])
+thread = threading.Thread(target=lambda: done.append(load(listed, len(listed), ctypes.byref(over))))
+thread.start()
+end = time.monotonic() + 5
+while time.monotonic() < end and thread.is_alive():
+    release_code()
+over.value = 1
+thread.join()
+print(done[0])
+"""
+SOURCE = Path(__file__).with_name("loading.c")
+
 
 def test_only_code_that_equals_its_file_is_let_go_of() -> None:
-    assert list(unchanged_code(SMAPS.splitlines())) == [Mapping(0x10000, 0x4000), Mapping(0x14000, 0xB000)]
+    assert list(unchanged_code(SMAPS.splitlines(), LOADED)) == [Mapping(0x10000, 0x4000), Mapping(0x14000, 0xB000)]
 
 
 def test_code_is_let_go_of_while_others_run_it() -> None:
@@ -76,3 +100,16 @@ def test_code_is_let_go_of_while_others_run_it() -> None:
     assert after["RssFile"] < 0.6 * before["RssFile"]
     assert after["RssAnon"] == pytest.approx(before["RssAnon"], rel=0.1)
     assert same == [True] * 40
+
+
+def test_code_is_let_go_of_while_libraries_are_loaded(tmp_path: Path) -> None:
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed")
+    copies = [str(tmp_path / f"{number}.so") for number in range(301)]
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", copies[0], SOURCE], check=True)
+    for copy in copies[1:]:
+        shutil.copy(copies[0], copy)
+    command = [sys.executable, "-c", LOADING, *copies]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) > 0
