@@ -45,7 +45,8 @@ class Recorder:
 
     def __init__(self, source: str, sample_rate: int, settings: Evidence, store: ClipStore) -> None:
         self._source, self._sample_rate, self._store = source, sample_rate, store
-        self._before = round(settings.before_s * sample_rate)
+        # The block that was heard last is always among the latest sound.
+        self._before = max(1, round(settings.before_s * sample_rate))
         self._after = round(settings.after_s * sample_rate)
         self._lock = threading.Lock()
         self._recent: deque[NDArray[np.int16]] = deque()

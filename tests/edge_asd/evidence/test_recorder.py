@@ -79,6 +79,14 @@ def test_a_clip_is_there_while_its_anomaly_goes_on(make: Callable[..., Recorder]
     assert store.health().written == 1
 
 
+def test_a_clip_may_hold_next_to_nothing_of_what_came_before(make: Callable[..., Recorder]) -> None:
+    recorder, name, played = make(before_s=1e-9), new_ulid(), sound(2)
+    hear(recorder, played[:RATE], 800)
+    recorder.begin(name)
+    hear(recorder, played[RATE:], 800)
+    np.testing.assert_array_equal(content(finished(recorder, name)), as_kept(played[RATE - 800 :]))
+
+
 def test_without_sound_there_is_no_clip(make: Callable[..., Recorder]) -> None:
     recorder, name = make(), new_ulid()
     recorder.begin(name)
