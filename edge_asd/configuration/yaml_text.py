@@ -19,6 +19,9 @@ from edge_asd.files import read_limited
 _LARGEST_FILE_BYTES = 256 * 1024
 _MOST_VALUES = 20_000
 _DEEPEST = 32
+_MOST_DIGITS = 100
+# YAML can write them, in double quotes, and no file, topic or message can hold them.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 _NULL = "tag:yaml.org,2002:null"
 _BOOL = "tag:yaml.org,2002:bool"
@@ -51,6 +54,8 @@ class _Loader(yaml.SafeLoader):
 
 def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     text = loader.construct_scalar(node)
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"an integer of {len(text)} digits")
     return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
 
 
@@ -63,6 +68,14 @@ def _boolean(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> bool:
     if text not in {"true", "false"}:
         raise ValueError(f"{text!r} as a boolean")
     return text == "true"
+
+
+def _text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    text = loader.construct_scalar(node)
+    if found := _NO_TEXT.search(text):
+        problem = f"a text with \\u{ord(found[0]):04x} in it, which is no character"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+    return text
 
 
 def _teach_core_schema() -> None:
@@ -80,7 +93,7 @@ def _teach_core_schema() -> None:
         _BOOL: _boolean,
         _INT: _integer,
         _FLOAT: _number,
-        _TEXT: yaml.SafeLoader.construct_yaml_str,
+        _TEXT: _text,
         _LIST: yaml.SafeLoader.construct_yaml_seq,
         _MAPPING: yaml.SafeLoader.construct_yaml_map,
         None: yaml.SafeLoader.construct_undefined,
@@ -154,7 +167,7 @@ def plain_scalar(text: str) -> Any:
     loader = _Loader("")
     try:
         tag = loader.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
-        return text if tag == _MERGE else loader.construct_object(yaml.ScalarNode(tag, text))
+        return text if tag in {_TEXT, _MERGE} else loader.construct_object(yaml.ScalarNode(tag, text))
     except ValueError:  # an integer of thousands of digits
         return text
     finally:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edge_asd.configuration.yaml_text import parse_mapping
+from edge_asd.configuration.yaml_text import parse_mapping, parse_value
 from edge_asd.errors import InputError
 
 plain_text = st.text(st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_categories=["Cc", "Cs"]), max_size=20)
@@ -99,7 +99,10 @@ def test_merge_keys_and_aliases_share_settings() -> None:
         ("a: &a {b: *a}", "a value inside itself"),
         ("[" * 5000, "nested 32 deep"),
         ("a: " + "[" * 40 + "]" * 40, "nested 32 deep"),
-        ("a: " + "9" * 5000, "x: expected valid YAML, found"),
+        ("a: " + "9" * 5000, "x: expected valid YAML, found an integer of 5000 digits"),
+        ("a: 0x" + "f" * 5000, "x: expected valid YAML, found an integer of 5002 digits"),
+        ('a: "b\\0"', "x: line 1, column 4: expected valid YAML, found a fault: a text with \\u0000 in it, which"),
+        ('a: 1\n"\\ud83d": 1', "x: line 2, column 1: expected valid YAML, found a fault: a text with \\ud83d in it"),
     ],
 )
 def test_bad_yaml_is_told_in_one_line(text: str, message: str) -> None:
@@ -117,6 +120,10 @@ def test_aliases_that_unfold_to_billions_are_refused() -> None:
     merged = ["a0: &a0 {x: 1}"] + [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 12)]
     with pytest.raises(InputError, match="at most 20000 values"):
         parse_mapping("\n".join(merged), "x")
+
+
+def test_a_name_of_the_system_that_is_no_text_passes_as_it_is() -> None:
+    assert parse_value("caf\udce9.spool", "EDGE_ASD__SPOOL__PATH") == "caf\udce9.spool"
 
 
 @given(st.text(max_size=60))
