@@ -112,7 +112,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         _log.debug(format, *arguments)
 
     def _answer(self, status: int, kind: str, text: str) -> None:
-        content = text.encode()
+        # A path in what has failed may be no text.
+        content = text.encode(errors="backslashreplace")
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))

@@ -343,8 +343,19 @@ def _plain_number(value: object) -> object:
 
 
 def encode(message: Message) -> bytes:
-    """Return the JSON text of `message`, in UTF-8."""
-    return msgspec.json.encode(message)
+    r"""Return the JSON text of `message`, in UTF-8; bytes of a path that are none are written out, such as `\udce9`."""
+    try:
+        return msgspec.json.encode(message)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_written_out(msgspec.to_builtins(message)))
+
+
+def _written_out(plain: Any) -> Any:
+    if isinstance(plain, dict):
+        return {key: _written_out(value) for key, value in plain.items()}
+    if isinstance(plain, list):
+        return [_written_out(value) for value in plain]
+    return plain.encode("utf-8", "backslashreplace").decode() if isinstance(plain, str) else plain
 
 
 def decode(payload: bytes, kind: type[MessageType]) -> MessageType:

@@ -54,6 +54,12 @@ def fetch(server: WebServer, path: str, method: str = "GET") -> tuple[int, str, 
         return error.code, error.headers["Content-Type"], error.read().decode()
 
 
+def test_a_path_that_is_no_text_is_written_out(page: Page) -> None:
+    failed = {"pump-3": "/caf\udce9: expected a recording"}
+    with WebServer(Web(port=0), lambda: page._replace(failed=failed)) as running:
+        assert json.loads(fetch(running, "/healthz")[2])["failed"] == failed
+
+
 def test_metrics_are_in_the_form_that_prometheus_reads(server: WebServer) -> None:
     status, kind, text = fetch(server, "/metrics")
     assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")

@@ -8,6 +8,7 @@ import jsonschema
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edge_asd.publish import Band, Event, Health, Info, SourceHealth, State, payload_schemas
 from edge_asd.publish.payloads import Message, checked, encode
@@ -39,6 +40,12 @@ def test_every_kind_of_message_is_as_its_schema_says(info: Info, make_state: Cal
     for message in (info, health, make_state(), make_state(verdict="unknown", score=None, reason="silent")):
         valid(encode(message))
     assert {schema.split("/")[1] for schema in payload_schemas()} == set(KINDS)
+
+
+def test_paths_that_are_no_text_are_written_out(info: Info) -> None:
+    configuration = {"sources": [{"bundle": "/caf\udce9/ä.easd"}], "threads": 1}
+    told = valid(encode(replace(info, configuration=configuration)))["configuration"]
+    assert told == {"sources": [{"bundle": "/caf\\udce9/ä.easd"}], "threads": 1}
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "request"])
