@@ -50,17 +50,22 @@ def release_code() -> None:
     """
     try:
         program = str((_SELF / "exe").readlink())
-        files = {found[4] for line in (_SELF / "maps").read_text().splitlines() if (found := _MAPPING.match(line))}
+        files = {found[4] for line in _lines("maps") if (found := _MAPPING.match(line))}
         lasting = {file for file in files if file == program or _is_loaded_for_good(file)}
         # Only now: what a mapping of a library holds is settled once it is loaded.
-        smaps = (_SELF / "smaps").read_text()
+        smaps = _lines("smaps")
     except OSError:
         return
     madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    for mapping in unchanged_code(smaps.splitlines(), lasting):
+    for mapping in unchanged_code(smaps, lasting):
         # Where memory is locked the system refuses, and all stays as it is.
         madvise(mapping.start, mapping.size, _MADV_DONTNEED)
+
+
+def _lines(name: str) -> list[str]:
+    # A file's name may be no text.
+    return os.fsdecode((_SELF / name).read_bytes()).splitlines()
 
 
 def _is_loaded_for_good(file: str) -> bool:
@@ -68,7 +73,8 @@ def _is_loaded_for_good(file: str) -> bool:
     try:
         # It loads nothing, and counts one more user, who never leaves: ctypes closes no library.
         ctypes.CDLL(file, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
-    except OSError:
+    except (OSError, UnicodeDecodeError):
+        # The latter where the loader refuses a name that is no text.
         return False
     return True
 

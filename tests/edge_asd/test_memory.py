@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import mmap
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_asd.memory import Mapping, unchanged_code
+from edge_asd.memory import Mapping, release_code, unchanged_code
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux tells what is mapped")
 
@@ -100,6 +102,13 @@ def test_code_is_let_go_of_while_others_run_it() -> None:
     assert after["RssFile"] < 0.6 * before["RssFile"]
     assert after["RssAnon"] == pytest.approx(before["RssAnon"], rel=0.1)
     assert same == [True] * 40
+
+
+def test_a_mapped_file_may_have_a_name_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9")
+    path.write_bytes(bytes(4096))
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
+        release_code()
 
 
 def test_code_is_let_go_of_while_libraries_are_loaded(tmp_path: Path) -> None:
