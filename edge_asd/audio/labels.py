@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 Label = Literal["normal", "anomalous"]
 Split = Literal["train", "test"]
 
-FOLDERS: dict[str, Label] = {
+WORDS: dict[str, Label] = {
     "normal": "normal",
     "abnormal": "anomalous",
     "anomalous": "anomalous",
@@ -25,8 +25,14 @@ FOLDERS: dict[str, Label] = {
     "fault": "anomalous",
     "faults": "anomalous",
     "faulty": "anomalous",
+    "broken": "anomalous",
+    "damaged": "anomalous",
+    "defect": "anomalous",
+    "defects": "anomalous",
+    "defective": "anomalous",
+    "healthy": "normal",
 }
-"""Folders that say what is in them."""
+"""What a folder that is called so holds, or a recording whose name has such a word in it."""
 SPLITS: dict[str, Split] = {
     "train": "train",
     "test": "test",
@@ -45,13 +51,8 @@ DCASE_2021 = re.compile(
 )
 """Name of a recording of DCASE 2021 and later: some lack the split, those of evaluation sets label and even domain."""
 
-_WORDS: dict[str, Label] = {
-    "normal": "normal",
-    "abnormal": "anomalous",
-    "anomalous": "anomalous",
-    "anomaly": "anomalous",
-}
-_DENIALS = frozenset({"no", "non", "not", "without"})
+_DENIED_AFTER = frozenset({"no", "non", "not", "without"})
+_DENIED_BEFORE = frozenset({"free"})
 _BETWEEN_WORDS = re.compile(r"[\W\d_]+")
 
 
@@ -72,7 +73,7 @@ def tell_apart(found: Mapping[Path, Path]) -> ToldApart:
     """Tell normal recordings from anomalous ones by their names.
 
     Where no name and no folder says which recordings are normal, those that say nothing are; else they are doubtful, as
-    faults in a folder `broken` beside a folder `normal` must be.
+    faults in a folder `whistling` beside a folder `normal` must be.
 
     Parameters
     ----------
@@ -131,9 +132,12 @@ def _dcase(path: Path) -> re.Match[str] | None:
 def _labels_of_words(name: str) -> set[Label]:
     """Return what the words of a name say: nothing, one label, or both; `abnormality` is another word."""
     words = [word for word in _BETWEEN_WORDS.split(name.lower()) if word]
-    labels = {_WORDS[word] for word in words if word in _WORDS}
-    # `not normal` is no normal, and `no anomaly` may be the name of a test: neither is to be relied on.
-    denied = any(before in _DENIALS and word in _WORDS for before, word in pairwise(words))
+    labels = {WORDS[word] for word in words if word in WORDS}
+    # `not normal` is no normal, and `no anomaly` or `fault-free` may be the name of a test: none is to be relied on.
+    denied = any(
+        (first in _DENIED_AFTER and second in WORDS) or (first in WORDS and second in _DENIED_BEFORE)
+        for first, second in pairwise(words)
+    )
     return {"normal", "anomalous"} if denied else labels
 
 
@@ -148,7 +152,7 @@ def split_of(path: Path, root: Path) -> Split | None:
 
 def _label_of_folders(path: Path, root: Path) -> Label | None:
     for names in _folders_above(path, root):
-        labels = {FOLDERS[name] for name in names if name in FOLDERS}
+        labels = {WORDS[name] for name in names if name in WORDS}
         if labels:
             # Nothing that either name of a link calls anomalous may be taken for normal.
             return "anomalous" if "anomalous" in labels else "normal"

@@ -123,10 +123,11 @@ def test_folders_named_apart_are_sorted_together(tmp_path: Path) -> None:
 
 
 def test_what_says_nothing_beside_what_is_named_normal_is_left_out() -> None:
-    normal, broken = ROOT / "pump/normal/a.wav", [ROOT / "pump/broken/b.wav", ROOT / "c.wav"]
-    assert sort_recordings(dict.fromkeys([normal, *broken], ROOT)) == ([normal], [], [], broken)
+    normal, whistling = ROOT / "pump/normal/a.wav", [ROOT / "pump/whistling/b.wav", ROOT / "c.wav"]
+    assert sort_recordings(dict.fromkeys([normal, *whistling], ROOT)) == ([normal], [], [], whistling)
     # Named apart, a folder that says nothing is meant.
-    assert sort_recordings({normal: normal.parent, broken[0]: broken[0].parent}).training == [normal, broken[0]]
+    both = [normal, whistling[0]]
+    assert sort_recordings({path: path.parent for path in both}).training == both
     # A folder to train on says enough.
     meant = [ROOT / "pump/train/b.wav", ROOT / "pump/test/normal/a.wav"]
     assert sort_recordings(dict.fromkeys(meant, ROOT)) == ([meant[0]], [meant[1]], [], [])

@@ -18,8 +18,8 @@ from edge_asd.audio import find_recordings
 from edge_asd.audio.labels import (
     DCASE_2020,
     DCASE_2021,
-    FOLDERS,
     SPLITS,
+    WORDS,
     Label,
     Split,
     label_of,
@@ -220,7 +220,7 @@ def _read_mimii(path: Path) -> Clip | None:
 
 
 def _machine_folder(path: Path) -> Path:
-    return next(folder for folder in path.absolute().parents if folder.name.lower() not in {*SPLITS, *FOLDERS})
+    return next(folder for folder in path.absolute().parents if folder.name.lower() not in {*SPLITS, *WORDS})
 
 
 def _domain(word: str) -> Domain | None:
@@ -234,5 +234,5 @@ def _folder_unit(path: Path, root: Path) -> UnitName:
     """Return the unit of a recording in one's own folders: where it lies, but for folders of labels and splits."""
     folder = path.parent if path != root else root.parent
     inside = folder.relative_to(root).parts if folder.is_relative_to(root) else ()
-    kept = [part for part in inside if part.lower() not in {*SPLITS, *FOLDERS}]
+    kept = [part for part in inside if part.lower() not in {*SPLITS, *WORDS}]
     return UnitName(legible("/".join(kept) or _machine_folder(root / "x").name), None, "")

@@ -70,6 +70,10 @@ def test_what_stands_above_the_named_folder_has_no_say(tmp_path: Path, monkeypat
         ("pump-3 anomalous.wav", "anomalous"),
         ("2026-11-03.abnormal.wav", "anomalous"),
         ("abnormal17.wav", "anomalous"),
+        ("fault_001.wav", "anomalous"),
+        ("faulty-pump-2.wav", "anomalous"),
+        ("broken_bearing 4.wav", "anomalous"),
+        ("healthy-17.wav", "normal"),
         ("pump3normal2.wav", "normal"),
         ("normal/anomaly-rig_3.wav", "normal"),
         ("abnormal/normal-load_3.wav", "anomalous"),
@@ -77,11 +81,13 @@ def test_what_stands_above_the_named_folder_has_no_say(tmp_path: Path, monkeypat
         # Another word, and the machine's own name.
         ("abnormality-test_001.wav", None),
         ("normally.wav", None),
+        ("default_1.wav", None),
         # These say both, or deny what they say.
         ("normal-to-anomaly.wav", "doubtful"),
         ("anomaly-rig_normal_1.wav", "doubtful"),
         ("not_normal_1.wav", "doubtful"),
         ("no anomaly 1.wav", "doubtful"),
+        ("fault-free_2.wav", "doubtful"),
         # An evaluation set keeps its labels to itself, whatever its attributes are.
         ("test/section_00_0001_normal.wav", "withheld"),
         ("train/section_00_source_train_normal_0001_anomaly.wav", "normal"),
