@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import pooch
+import platformdirs
 
 from edge_asd.errors import InputError
 from edge_asd.files import read_limited, write_atomically
@@ -69,7 +69,7 @@ class Store:
     def __init__(
         self, folder: Path | None = None, require_fit: Callable[[Source, WeightsFile], None] | None = None
     ) -> None:
-        self.folder = folder or Path(pooch.os_cache("edge-asd")) / "weights"
+        self.folder = folder or platformdirs.user_cache_path("edge-asd") / "weights"
         self._require_fit = require_fit
 
     def find(self, name: str) -> Kept | None:

@@ -155,7 +155,7 @@ def test_scikit_learn_is_all_it_takes() -> None:
     # The device's tests fit detectors, on a machine without the extra `export`.
     code = (
         "import sys\n"
-        "sys.modules |= dict.fromkeys(('rich', 'tensorflow', 'keras', 'matplotlib', 'pooch', 'h5py'))\n"
+        "sys.modules |= dict.fromkeys(('rich', 'tensorflow', 'keras', 'matplotlib', 'platformdirs', 'h5py'))\n"
         "import edge_asd_export.fitting"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
