@@ -23,13 +23,13 @@ from edge_asd.publish.requests import (
 
 @dataclass(frozen=True)
 class Skills:
-    """What a daemon can do beside judging; what it lacks is refused, with the reason."""
+    """What a daemon can do beside judging; a CommandRefusedError says why it cannot now."""
 
-    calibrate: Callable[[str, float | None], float] | None = None
+    calibrate: Callable[[str, float | None], float]
     """Takes a source and seconds to listen for; returns the new threshold."""
-    snapshot: Callable[[str], Clip] | None = None
+    snapshot: Callable[[str], Clip]
     """Takes a source; records a clip and returns it."""
-    reload: Callable[[], dict[str, str]] | None = None
+    reload: Callable[[], dict[str, str]]
     """Reads configuration and bundles anew; returns the SHA-256 of each source's bundle."""
 
 
@@ -49,16 +49,12 @@ class Control:
     """
 
     def __init__(
-        self,
-        crew: Callable[[], Crew],
-        publisher: Publisher,
-        health: Callable[[], Health],
-        skills: Skills | None = None,
+        self, crew: Callable[[], Crew], publisher: Publisher, health: Callable[[], Health], skills: Skills
     ) -> None:
         self._crew = crew
         self._publisher = publisher
         self._health = health
-        self._skills = skills or Skills()
+        self._skills = skills
 
     def status(self) -> StatusData:
         """Return how the device and all sources fare, and publish it."""
@@ -93,22 +89,16 @@ class Control:
 
     def calibrate(self, source: str | None, seconds: float | None) -> CalibratedData:
         """Find a new threshold from what is heard for some seconds from now on."""
-        if self._skills.calibrate is None:
-            raise CommandRefusedError("this daemon cannot calibrate while it runs; set a threshold by its command")
         name = self._one(source).name
         return CalibratedData(thresholds={name: self._skills.calibrate(name, seconds)})
 
     def snapshot(self, source: str | None) -> SnapshotData:
         """Record a clip of what is heard now."""
-        snapshot = self._skills.snapshot
-        if snapshot is None:
-            raise CommandRefusedError("this daemon keeps no clips")
-        return SnapshotData(clips={judgement.name: snapshot(judgement.name) for judgement in self._all(source)})
+        names = [judgement.name for judgement in self._all(source)]
+        return SnapshotData(clips={name: self._skills.snapshot(name) for name in names})
 
     def reload(self) -> ReloadedData:
         """Read the configuration and the bundles anew."""
-        if self._skills.reload is None:
-            raise CommandRefusedError("this daemon cannot reload while it runs; restart it")
         return ReloadedData(bundles=self._skills.reload())
 
     def _all(self, source: str | None) -> list[Judgement]:
