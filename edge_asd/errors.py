@@ -5,6 +5,8 @@ Whatever is wrong with what a user gave (a recording, a bundle, a configuration,
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -49,6 +51,17 @@ class InputError(EdgeAsdError):
         tail = f"; {remedy}" if remedy else ""
         said = " ".join(f"expected {expected}, found {found}{tail}".split())
         super().__init__(one_line(f"{where}: {said}"))
+
+
+@contextmanager
+def named_by(where: str) -> Iterator[None]:
+    """Have an :class:`InputError` say as well which setting named what it is about."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(
+            f"{where}: {error.where}", expected=error.expected, found=error.found, remedy=error.remedy
+        ) from error
 
 
 class CheckFailedError(EdgeAsdError):

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_asd import golden
-from edge_asd.audio import find_recordings
+from edge_asd.audio import Channel, check_channel, find_recordings, probe_recording
 from edge_asd.bundle import Bundle, read_bundle
-from edge_asd.capture import Files, Microphone, Need, SourceAddress, parse_source
-from edge_asd.configuration import read_secret, resolve_path
-from edge_asd.errors import InputError
+from edge_asd.capture import Files, Microphone, Need, SourceAddress, Stdin, parse_source
+from edge_asd.configuration import read_secret
+from edge_asd.errors import InputError, named_by
 from edge_asd.files import require_regular
 from edge_asd.firmware import Firmware, Mqtt, Source
 from edge_asd.interpreter import DelegateLibrary, Engine
@@ -70,7 +70,7 @@ def make_plan(firmware: Firmware, where: Path, reading: Callable[[Path], None] =
     Parameters
     ----------
     firmware, where
-        The configuration, and its file.
+        The configuration, its paths absolute, and its file.
     reading
         Called with each file before it is read.
 
@@ -80,17 +80,22 @@ def make_plan(firmware: Firmware, where: Path, reading: Callable[[Path], None] =
         When a bundle, a secret or a source cannot be used, or something else stands in the place of the spool.
     """
     if firmware.spool.path is not None:
-        require_spool_place(resolve_path(firmware.spool.path, where))
-    addresses = {source.name: parse_source(source.source, base=where.parent) for source in firmware.sources}
-    for address in addresses.values():
-        if isinstance(address, Files):
-            find_recordings(address.path)
-    engines = {source.name: _engine(firmware, where) for source in firmware.sources}
+        with named_by(str(where)):
+            require_spool_place(Path(firmware.spool.path))
+    for file in _credentials(firmware.mqtt):
+        reading(file)
+    path = firmware.mqtt.password_file
+    password = read_secret(Path(path), f"{where}: mqtt.password_file") if path else None
+    addresses = {}
+    for index, source in enumerate(firmware.sources):
+        with named_by(f"{where}: sources[{index}].source"):
+            addresses[source.name] = _address(source)
     loaded: dict[Path, Bundle] = {}
-    bundles = {
-        source.name: _load(resolve_path(source.bundle, where), engines[source.name], loaded, reading)
-        for source in firmware.sources
-    }
+    engines, bundles = {}, {}
+    for index, source in enumerate(firmware.sources):
+        engines[source.name] = engine = _engine(firmware)
+        with named_by(f"{where}: sources[{index}].bundle"):
+            bundles[source.name] = _load(Path(source.bundle), engine, loaded, reading)
     needs = [
         Need(address.name, source.channel, bundles[source.name].recipe.sample_rate)
         for source in firmware.sources
@@ -102,11 +107,28 @@ def make_plan(firmware: Firmware, where: Path, reading: Callable[[Path], None] =
         shared = frozenset(need for need in needs if isinstance(address, Microphone) and need.name == address.name)
         bundle = golden.without_samples(bundles[source.name])
         posts[source.name] = Post(source, address, bundle, engines[source.name], shared)
-    for file in _credentials(firmware.mqtt):
-        reading(file)
-    path = firmware.mqtt.password_file
-    password = read_secret(resolve_path(path, where)) if path else None
     return Plan(firmware, where, password, _digest(firmware.mqtt), posts)
+
+
+def _address(source: Source) -> SourceAddress:
+    address = parse_source(source.source)
+    if isinstance(address, Files):
+        _require_audible(find_recordings(address.path), source.channel)
+    if isinstance(address, Stdin):
+        check_channel(source.source, source.channel, address.channels)
+    return address
+
+
+def _require_audible(paths: list[Path], channel: Channel) -> None:
+    """Refuse recordings of which none can be heard; of several, those that cannot will be passed over."""
+    for path in paths:
+        try:
+            check_channel(str(path), channel, probe_recording(path).channels)
+        except InputError as error:
+            refused = error
+        else:
+            return
+    raise refused
 
 
 def _load(path: Path, engine: Engine, loaded: dict[Path, Bundle], reading: Callable[[Path], None]) -> Bundle:
@@ -136,11 +158,9 @@ def _digest(mqtt: Mqtt) -> str:
     return digest.hexdigest()
 
 
-def _engine(firmware: Firmware, where: Path) -> Engine:
+def _engine(firmware: Firmware) -> Engine:
     chosen = firmware.delegate
     if chosen is None:
         return Engine(firmware.threads)
-    # A name alone is for the system's loader to find.
-    path = str(resolve_path(chosen.library, where)) if "/" in chosen.library else chosen.library
     options = {name: str(value) for name, value in chosen.options.items()}
-    return Engine(firmware.threads, DelegateLibrary(path, options, fallback=chosen.fallback == "cpu"))
+    return Engine(firmware.threads, DelegateLibrary(chosen.library, options, fallback=chosen.fallback == "cpu"))

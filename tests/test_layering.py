@@ -38,7 +38,7 @@ LAYERS = {
     "microphones": "errors memory",
     # The stages, as the signal passes them: none knows another; only capture reads files through audio.
     "audio": "errors files",
-    "capture": "audio errors files isolation microphones",
+    "capture": "audio errors isolation microphones",
     "frames": "",
     "features": "errors recipe",
     "embedding": "errors interpreter recipe",
@@ -67,7 +67,6 @@ LAYERS = {
     ),
     # What a person writes and reads.
     "configuration": "errors files firmware recipe",
-    "configuration.check": "alarms audio bundle capture configuration errors firmware publish recipe",
     "recipe.shipped": "configuration errors recipe settings",
     "schema": "configuration errors files publish",
     # The daemon.
@@ -79,6 +78,7 @@ LAYERS = {
     "metrics": "publish",
     "web": "firmware metrics publish",
     "plan": "audio bundle capture configuration errors files firmware golden interpreter publish",
+    "check": "alarms bundle capture configuration firmware plan publish recipe",
     "listener": "bundle capture errors evidence explanation firmware interpreter judgement pipeline publish scoring",
     "crew": "capture errors evidence firmware judgement listener plan publish",
     "roster": "errors files publish",
@@ -89,7 +89,7 @@ LAYERS = {
     # The command line, which imports each command only when it is called.
     "commands.check_broker": "configuration errors publish",
     "commands.calibrate": "audio bundle errors files golden interpreter site text",
-    "commands.config": "configuration.check",
+    "commands.config": "check",
     "commands.devices": "microphones",
     "commands.monitor": "configuration errors files firmware monitor",
     "commands.recipes": "recipe.shipped",

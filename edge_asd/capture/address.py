@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl
 
 from edge_asd.audio import SAMPLE_FORMATS, SampleFormat
 from edge_asd.errors import InputError
-from edge_asd.files import expand_home
 
 _FORMS = "mic, mic:NAME, file:PATH, file:PATH?speed=max or stdin?rate=16000&format=s16le&channels=1"
 _MOST_CHANNELS = 64
@@ -42,15 +41,13 @@ SourceAddress = Microphone | Files | Stdin
 """Any of the three."""
 
 
-def parse_source(text: str, *, base: Path | None = None) -> SourceAddress:
+def parse_source(text: str) -> SourceAddress:
     """Read a source.
 
     Parameters
     ----------
     text
         `mic`, `mic:NAME`, `file:PATH`, `file:PATH?speed=max` or `stdin`, the latter with `?rate=…&format=…&channels=…`.
-    base
-        Folder that a relative path is relative to; the working directory where left out.
 
     Raises
     ------
@@ -62,19 +59,19 @@ def parse_source(text: str, *, base: Path | None = None) -> SourceAddress:
     if text.startswith("mic:") and text[4:].strip():
         return Microphone(text[4:].strip())
     if text.startswith("file:") and len(text) > len("file:"):
-        return _files(text, base or Path())
+        return _files(text)
     if text == "stdin" or text.startswith("stdin?"):
         return _stdin(text)
     raise _unknown(text)
 
 
-def _files(text: str, base: Path) -> Files:
+def _files(text: str) -> Files:
     path, mark, query = text[len("file:") :].partition("?")
     options = _options(text, query, {"speed"}) if mark else {}
     speed = options.get("speed", "real")
     if speed not in ("max", "real") or not path:
         raise _unknown(text)
-    return Files(base / expand_home(Path(path)), real_time=speed == "real")
+    return Files(Path(path), real_time=speed == "real")
 
 
 def _stdin(text: str) -> Stdin:
@@ -85,7 +82,7 @@ def _stdin(text: str) -> Stdin:
     for known in SAMPLE_FORMATS:
         if wanted == known:
             return Stdin(rate, known, channels)
-    raise InputError(text, expected=f"format={'|'.join(SAMPLE_FORMATS)}", found=repr(wanted))
+    raise InputError(repr(text), expected=f"format={'|'.join(SAMPLE_FORMATS)}", found=repr(wanted))
 
 
 def _options(text: str, query: str, known: set[str]) -> dict[str, str]:
@@ -100,9 +97,9 @@ def _options(text: str, query: str, known: set[str]) -> dict[str, str]:
 
 def _integer(text: str, value: str, low: int, high: int) -> int:
     if not (value.isascii() and value.isdigit()) or not low <= int(value) <= high:
-        raise InputError(text, expected=f"a whole number from {low} to {high}", found=repr(value))
+        raise InputError(repr(text), expected=f"a whole number from {low} to {high}", found=repr(value))
     return int(value)
 
 
 def _unknown(text: str) -> InputError:
-    return InputError("source", expected=_FORMS, found=repr(text))
+    return InputError(repr(text), expected=_FORMS, found="another form")

@@ -66,7 +66,11 @@ def with_absolute_paths(firmware: Firmware, configuration: Path) -> Firmware:
     sources = [_with_absolute_source(source, configuration) for source in firmware.sources]
     spool = replace(firmware.spool, path=absolute(firmware.spool.path))
     evidence = replace(firmware.evidence, path=absolute(firmware.evidence.path))
-    return replace(firmware, mqtt=mqtt, sources=sources, spool=spool, evidence=evidence)
+    delegate = firmware.delegate
+    # A name alone is for the system's loader to find.
+    if delegate is not None and "/" in delegate.library:
+        delegate = replace(delegate, library=absolute(delegate.library))
+    return replace(firmware, mqtt=mqtt, sources=sources, spool=spool, evidence=evidence, delegate=delegate)
 
 
 def _with_absolute_source(source: Source, configuration: Path) -> Source:

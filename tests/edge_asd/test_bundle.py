@@ -95,7 +95,11 @@ def test_any_truncation_is_found(content: bytes, data: st.DataObject) -> None:
 
 def test_missing_file_folder_and_other_files(tmp_path: Path) -> None:
     (tmp_path / "text.easd").write_text("not a bundle")
-    for path, found in (("none.easd", "No such file"), (".", "a folder"), ("text.easd", "another kind of file")):
+    for path, found in (
+        ("none.easd", "no such file"),
+        (".", "a folder"),
+        ("text.easd", "another kind of file"),
+    ):
         with pytest.raises(InputError, match=found):
             read_bundle(tmp_path / path)
 

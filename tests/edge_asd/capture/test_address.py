@@ -17,20 +17,15 @@ from edge_asd.errors import InputError
         ("mic:USB Audio", Microphone("USB Audio")),
         ("mic: USB Audio: - (hw:1,0) ", Microphone("USB Audio: - (hw:1,0)")),
         ("file:/data/a.wav", Files(Path("/data/a.wav"))),
-        ("file:a b/c:d.wav", Files(Path("/etc/asd/a b/c:d.wav"))),
-        ("file:../sounds?speed=max", Files(Path("/etc/asd/../sounds"), real_time=False)),
-        ("file:~/a.wav", Files(Path.home() / "a.wav")),
+        ("file:a b/c:d.wav", Files(Path("a b/c:d.wav"))),
+        ("file:../sounds?speed=max", Files(Path("../sounds"), real_time=False)),
         ("stdin", Stdin()),
         ("stdin?rate=48000&format=f32le&channels=2", Stdin(48_000, "f32le", 2)),
         ("stdin?channels=8", Stdin(channels=8)),
     ],
 )
 def test_every_form_is_read(text: str, address: SourceAddress) -> None:
-    assert parse_source(text, base=Path("/etc/asd")) == address
-
-
-def test_a_relative_path_is_relative_to_the_working_directory_without_a_base() -> None:
-    assert parse_source("file:a.wav") == Files(Path("a.wav"))
+    assert parse_source(text) == address
 
 
 @pytest.mark.parametrize(

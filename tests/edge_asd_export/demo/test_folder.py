@@ -18,8 +18,8 @@ def test_the_configuration_is_the_daemon_s(tmp_path: Path) -> None:
     # amqtt knows no other version.
     assert firmware.mqtt.version == "3.1.1"
     (source,) = firmware.sources
-    assert (folder.root / source.bundle, source.name) == (folder.bundle, "sliding")
-    assert parse_source(source.source, base=folder.root) == Files(folder.stretch, real_time=False)
+    assert (Path(source.bundle), source.name) == (folder.bundle, "sliding")
+    assert parse_source(source.source) == Files(folder.stretch, real_time=False)
     assert source.decision.enter == 20
 
 

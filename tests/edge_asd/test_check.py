@@ -8,15 +8,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import soundfile
 
 from edge_asd.alarms import threshold_of
-from edge_asd.bundle import SCHEMA, Bundle, Calibration, Manifest, Training, write_bundle
-from edge_asd.configuration import parse
-from edge_asd.configuration.check import check_configuration
-from edge_asd.errors import InputError
+from edge_asd.bundle import Bundle, write_bundle
+from edge_asd.check import check_configuration
+from edge_asd.errors import CheckFailedError, InputError
 from edge_asd.firmware import Decision
-from edge_asd.recipe.graph import Recipe, Threshold
-from tests.handmade import write_handmade
+from edge_asd.recipe.graph import Threshold
+from tests.handmade import RATE, hum, write_handmade
 
 FIRMWARE = """\
 device: pump-hall-07
@@ -74,21 +74,7 @@ def test_neither_configuration_nor_recipe(check: Callable[..., str]) -> None:
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Bundle:
-    calibration = Calibration(threshold=2.0, centre=0.5, rule="tail", folds=5, held_out=[0.5])
-    training = Training(
-        recordings=1, horizons=1, list_sha256="0" * 64, native_rates=[16000], bandwidth_hz=8000.0, seed=0
-    )
-    manifest = Manifest(
-        schema=SCHEMA,
-        recipe=parse(RECIPE, Recipe, where="recipe"),
-        members={},
-        networks={},
-        calibration=calibration,
-        training=training,
-        tolerances={},
-        versions={},
-    )
-    return write_bundle(tmp_path / "pump-3.easd", manifest, {}, {})
+    return write_handmade(tmp_path / "pump-3.easd")
 
 
 def test_a_firmware_configuration_is_told_in_words(check: Callable[..., str], bundle: Bundle, tmp_path: Path) -> None:
@@ -102,13 +88,12 @@ def test_a_firmware_configuration_is_told_in_words(check: Callable[..., str], bu
         "  broker     broker.local, port 1883, no login, not encrypted",
         f"  spool      {tmp_path}/state/pump-hall-07.spool, at most 32 MiB",
         "  source     pump-3 hears the microphone 'USB Audio', channel 0",
-        f"             judged by {tmp_path}/pump-3.easd (recipe plant/bands, SHA-256 {bundle.sha256[:12]}…)",
+        f"             judged by {tmp_path}/pump-3.easd (recipe handmade, SHA-256 {bundle.sha256[:12]}…)",
         f"             {rule}",
     ]
 
 
-def test_a_threshold_of_false_alarms_is_told_as_one(check: Callable[..., str], tmp_path: Path) -> None:
-    bundle = write_handmade(tmp_path / "pump-3.easd")
+def test_a_threshold_of_false_alarms_is_told_as_one(check: Callable[..., str], bundle: Bundle, tmp_path: Path) -> None:
     asked = FIRMWARE.replace('Audio"', 'Audio", decision: {false_alarms_per_week: 2}')
     found = threshold_of(bundle, Decision(false_alarms_per_week=2))
     assert f"at or above {found:.4g}, expected to give 2 false alarms a week, and ends" in check(asked)
@@ -122,6 +107,8 @@ def test_a_threshold_of_false_alarms_is_told_as_one(check: Callable[..., str], t
 
 
 def test_a_bundle_that_holds_too_little_for_what_is_asked(check: Callable[..., str], bundle: Bundle) -> None:
+    arrays = {name: array for name, array in bundle.arrays.items() if not name.startswith("joint/")}
+    write_bundle(Path(bundle.where), bundle.manifest, arrays, bundle.networks)
     with pytest.raises(InputError, match=rf"{bundle.where}: joint"):
         check(FIRMWARE.replace('Audio"', 'Audio", decision: {false_alarms_per_week: 2}'))
 
@@ -136,7 +123,7 @@ def test_a_login_is_told_without_its_password(check: Callable[..., str], bundle:
     (tmp_path / "pw").write_text("hunter2-Zq\n")
     (tmp_path / "pw").chmod(0o600)
     (tmp_path / "sound").mkdir()
-    (tmp_path / "sound" / "a.wav").touch()
+    soundfile.write(tmp_path / "sound" / "a.wav", hum(3, 1), RATE)
     text = FIRMWARE.replace("port: 1883", "username: plant, password_file: pw").replace("mic:USB Audio", "file:sound")
     report = check(text, EDGE_ASD__SOURCES__0__CHANNEL="mix", EDGE_ASD__SOURCES__0__DECISION__THRESHOLD="3.5")
     assert f"as plant with the password in {tmp_path}/pw" in report
@@ -152,9 +139,10 @@ def test_a_login_is_told_without_its_password(check: Callable[..., str], bundle:
 def test_a_missing_bundle_is_an_error(check: Callable[..., str], tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         check(FIRMWARE)
-    assert f"given.yaml: sources[0].bundle: expected a bundle, found no {tmp_path}/pump-3.easd; make one" in str(
-        caught.value
-    )
+    assert (
+        f"given.yaml: sources[0].bundle: {tmp_path}/pump-3.easd: expected a bundle, found no such file; make one with "
+        "'edge-asd export', or copy it there"
+    ) in str(caught.value)
 
 
 def test_a_bundle_that_is_none_is_an_error(check: Callable[..., str], tmp_path: Path) -> None:
@@ -181,7 +169,10 @@ def test_a_source_that_monitor_would_refuse_is_an_error(check: Callable[..., str
             check(FIRMWARE.replace("mic:USB Audio", f"file:{name}"))
 
 
-def test_a_missing_password_or_certificate_is_an_error(check: Callable[..., str], tmp_path: Path) -> None:
+def test_a_missing_password_or_certificate_is_an_error(
+    check: Callable[..., str], bundle: Bundle, tmp_path: Path
+) -> None:
+    assert bundle
     login = FIRMWARE.replace("port: 1883", "username: u, password_file: pw")
     with pytest.raises(InputError, match=r"given.yaml: mqtt.password_file: expected the path of a file"):
         check(login)
@@ -209,3 +200,35 @@ def test_a_spool_in_the_place_of_a_bundle_is_an_error(check: Callable[..., str],
         InputError, match=r"spool.path: .*pump-3.easd: expected a place for the spool, found a file that"
     ):
         check(FIRMWARE + "spool: {path: pump-3.easd}\n")
+
+
+def test_what_the_daemon_would_refuse_is_an_error(check: Callable[..., str], bundle: Bundle, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "mono.wav", hum(3, 1), RATE)
+    (tmp_path / "text.wav").write_text("no sound")
+    where = r"given.yaml: sources\[0\]"
+    for source, told in (
+        ("file:mono.wav", rf"{where}.source: .*mono.wav: expected channel 3, counted from 0, found 1 channel"),
+        ("file:text.wav", rf"{where}.source: .*text.wav: expected a recording"),
+        ("file:mono.wav?speed=fast", rf"{where}.source: '.*speed=fast': expected mic, .*, found another form"),
+        ("stdin?channels=2", rf"{where}.source: stdin.*: expected channel 3, .* found 2 channels"),
+    ):
+        with pytest.raises(InputError, match=told):
+            check(FIRMWARE.replace("mic:USB Audio", source), EDGE_ASD__SOURCES__0__CHANNEL="3")
+    golden = {name: array + 1 if name.startswith("golden/") and array.dtype.kind == "f" else array
+              for name, array in bundle.arrays.items()}  # fmt: skip
+    write_bundle(Path(bundle.where), bundle.manifest, golden, bundle.networks)
+    with pytest.raises(CheckFailedError, match=r"within 0\.001 of its golden values"):
+        check(FIRMWARE)
+
+
+def test_of_several_recordings_one_that_can_be_heard_is_enough(
+    check: Callable[..., str], bundle: Bundle, tmp_path: Path
+) -> None:
+    assert bundle
+    (tmp_path / "sound").mkdir()
+    (tmp_path / "sound" / "1.wav").write_text("no sound")
+    text = FIRMWARE.replace("mic:USB Audio", "file:sound")
+    with pytest.raises(InputError, match=r"1\.wav: expected a recording"):
+        check(text)
+    soundfile.write(tmp_path / "sound" / "2.wav", hum(3, 1), RATE)
+    assert "pump-3 hears" in check(text)

@@ -6,17 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edge_asd.alarms import asked_per_week, threshold_of
-from edge_asd.audio import find_recordings
-from edge_asd.bundle import Bundle, read_bundle
-from edge_asd.capture import Files, Stdin, parse_source
+from edge_asd.bundle import Bundle
+from edge_asd.capture import Files, SourceAddress, Stdin
 from edge_asd.configuration.documents import recognized
 from edge_asd.configuration.firmware_file import load_firmware
 from edge_asd.configuration.loading import load, read_mapping
-from edge_asd.configuration.secrets import read_secret
 from edge_asd.configuration.shapes import tag_of
-from edge_asd.errors import InputError
-from edge_asd.firmware import Decision, Firmware, Mqtt, Source
-from edge_asd.publish.spool_place import require_spool_place
+from edge_asd.firmware import Decision, Firmware, Mqtt
+from edge_asd.plan import Plan, make_plan
 from edge_asd.publish.tls import tls_context
 from edge_asd.recipe.graph import Branch, Part, Recipe, Threshold
 
@@ -40,33 +37,33 @@ def check_configuration(path: Path, *, environ: Mapping[str, str] | None = None)
     ------
     InputError
         When anything in the file is wrong, or a bundle, recording, certificate or password file that it names cannot be
-        used.
+        used, as the daemon would find.
+    CheckFailedError
+        When a bundle does not give its own scores here.
     """
     document = recognized(read_mapping(path), path)
     if document.record is Firmware:
-        firmware = load_firmware(path, environ=environ)
-        lines = [*_broker_lines(firmware, path), *_source_lines(firmware, path)]
+        plan = make_plan(load_firmware(path, environ=environ), path)
+        lines = [*_broker_lines(plan.firmware), *_source_lines(plan)]
     else:
         lines = list(_recipe_lines(load(path, Recipe)))
     return "\n".join([f"{path}: a {document.title}, nothing wrong with it", *lines])
 
 
-def _broker_lines(firmware: Firmware, path: Path) -> Iterator[str]:
+def _broker_lines(firmware: Firmware) -> Iterator[str]:
     mqtt = firmware.mqtt
     yield _line("device", f"{firmware.device}, topics {mqtt.base_topic}/{firmware.device}/…")
-    yield _line("broker", f"{mqtt.host}, port {mqtt.port}, {_login(mqtt, path)}, {_encryption(mqtt)}")
-    require_spool_place(Path(str(firmware.spool.path)))
+    yield _line("broker", f"{mqtt.host}, port {mqtt.port}, {_login(mqtt)}, {_encryption(mqtt)}")
     yield _line("spool", f"{firmware.spool.path}, at most {firmware.spool.max_bytes / 2**20:.0f} MiB")
     if mqtt.password_file is not None and mqtt.tls is None:
         yield _line("note", "the password goes over the network in the clear: give mqtt.tls where the broker offers it")
 
 
-def _login(mqtt: Mqtt, path: Path) -> str:
+def _login(mqtt: Mqtt) -> str:
     if mqtt.username is None:
         return "no login"
     if mqtt.password_file is None:
         return f"as {mqtt.username} without a password"
-    read_secret(Path(mqtt.password_file), f"{path}: mqtt.password_file")
     return f"as {mqtt.username} with the password in {mqtt.password_file}"
 
 
@@ -79,41 +76,20 @@ def _encryption(mqtt: Mqtt) -> str:
     return f"encrypted, its certificate checked by {checked_by}{shown}"
 
 
-def _source_lines(firmware: Firmware, path: Path) -> Iterator[str]:
-    for index, source in enumerate(firmware.sources):
-        where = f"{path}: sources[{index}]"
+def _source_lines(plan: Plan) -> Iterator[str]:
+    for source, address, bundle, *_ in plan.posts.values():
         channel = "all channels mixed" if source.channel == "mix" else f"channel {source.channel}"
-        yield _line("source", f"{source.name} hears {_origin(source, where)}, {channel}")
-        bundle = _bundle(source, where)
+        yield _line("source", f"{source.name} hears {_origin(address)}, {channel}")
         yield _line("", f"judged by {bundle.where} (recipe {bundle.recipe.name}, SHA-256 {bundle.sha256[:12]}…)")
         yield _line("", _rule(source.decision, bundle))
 
 
-def _origin(source: Source, where: str) -> str:
-    address = parse_source(source.source)
+def _origin(address: SourceAddress) -> str:
     if isinstance(address, Files):
-        _require_recordings(address.path, f"{where}.source")
         return str(address.path)
     if isinstance(address, Stdin):
         return f"standard input ({address.format}, {address.rate} Hz, {address.channels} channel(s))"
     return f"the microphone {address.name!r}" if address.name else "the default microphone"
-
-
-def _require_recordings(path: Path, where: str) -> None:
-    try:
-        find_recordings(path)
-    except InputError as error:
-        raise InputError(
-            f"{where}: {error.where}", expected=error.expected, found=error.found, remedy=error.remedy
-        ) from error
-
-
-def _bundle(source: Source, where: str) -> Bundle:
-    bundle_path = Path(source.bundle)
-    if not bundle_path.exists():
-        remedy = "make one with 'edge-asd export', or copy it there"
-        raise InputError(f"{where}.bundle", expected="a bundle", found=f"no {bundle_path}", remedy=remedy)
-    return read_bundle(bundle_path)
 
 
 def _rule(decision: Decision, bundle: Bundle) -> str:
