@@ -40,8 +40,9 @@ SPLITS: dict[str, Split] = {
     "target_test": "test",
     "source_train": "train",
     "target_train": "train",
+    "test_rename": "test",
 }
-"""Folders that say what their recordings are for."""
+"""Folders that say what their recordings are for; `test_rename` holds an evaluation set once its labels are out."""
 DCASE_2020 = re.compile(r"(?:(?P<label>normal|anomaly)_)?id_(?P<id>\d{2})_(?P<number>\d{8})", re.ASCII)
 """Name of a DCASE 2020 recording; those of the evaluation set bear no label."""
 DCASE_2021 = re.compile(

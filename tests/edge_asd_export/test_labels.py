@@ -26,6 +26,7 @@ ROOT = Path("/data")
         ("gearbox/test/section_01_source_anomaly_0007.wav", "anomalous", "test"),
         ("gearbox/source_test/section_03_source_test_0000.wav", None, "test"),
         ("gearbox/test/section_03_0000.wav", None, "test"),
+        ("gearbox/test_rename/section_03_source_normal_0000_x_1.wav", "normal", "test"),
         ("pump/Fault/a.wav", "anomalous", None),
         ("pump/x.wav", "normal", None),
         ("pump/id_01_00000000.wav", "normal", None),

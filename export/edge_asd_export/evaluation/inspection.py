@@ -90,7 +90,8 @@ def screen(
     for name, clips in units.items():
         rate = _usual_rate(clips, heard)
         first = first if together else {}
-        for clip in clips:
+        # Once labels are out, a set that held them back may lie beside its labelled copy, which says more.
+        for clip in sorted(clips, key=lambda clip: clip.label is None):
             found = heard[clip.path]
             reason = found.fault or _unlike(found, rate)
             twin = clip if reason else first.setdefault((found.sound, found.native_rate), clip)

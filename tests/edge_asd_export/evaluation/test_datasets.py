@@ -63,6 +63,12 @@ def only(root: Path, layout: Layout) -> Clip:
         ("dcase2021", "fan/test/section_03_0001.wav", ("fan", None, "section_03"), (None, "test", None, "")),
         (
             "dcase2021",
+            "fan/test_rename/section_00_target_test_normal_0000_x.wav",
+            ("fan", None, "section_00"),
+            ("normal", "test", "target", "x"),
+        ),
+        (
+            "dcase2021",
             "fan/train/section_00_source_train_normal_0000_.wav",
             ("fan", None, "section_00"),
             ("normal", "train", "source", ""),

@@ -73,6 +73,14 @@ def test_a_sound_in_two_units_is_left_out_only_where_one_model_serves_both(tmp_p
     assert screened.units == {UNIT: units[UNIT], OTHER: units[OTHER][1:]}
 
 
+def test_of_twins_the_one_whose_label_is_known_is_kept(tmp_path: Path) -> None:
+    paths = [write(tmp_path / name, noise(0)) for name in ("test/a.wav", "test_rename/b.wav")]
+    clips = [Clip(paths[0], UNIT, None), Clip(paths[1], UNIT, "anomalous")]
+    screened = screen({UNIT: clips}, listened(tmp_path, paths), tmp_path, together=False)
+    assert screened.units[UNIT] == clips[1:]
+    assert [str(item) for item in screened.left_out] == ["test/a.wav: the sound of test_rename/b.wav again"]
+
+
 def test_what_is_of_another_rate_is_no_one_s_twin(tmp_path: Path) -> None:
     paths = [write(tmp_path / "a.wav", noise(0), rate=2 * RATE)]
     paths += [write(tmp_path / f"{name}.wav", noise(seed)) for seed, name in enumerate("bc")]
