@@ -7,7 +7,7 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from edge_asd.files import write_atomically
 from edge_asd.text import to_json
 from edge_asd.version import __version__
 from edge_asd_export.evaluation.datasets import UnitName
-from edge_asd_export.evaluation.jobs import FIELD_RULE
+from edge_asd_export.evaluation.jobs import FIELD_RULE, ClipScore
+from edge_asd_export.evaluation.protocols import Protocol
 from edge_asd_export.evaluation.running import Outcome, Request
 from edge_asd_export.evaluation.summary import Measured, Summary, overall
 
@@ -48,7 +49,7 @@ def write_all(outcome: Outcome, summary: Summary, table: str) -> list[Path]:
             ]
             if chosen:
                 folder = output / recipe.name / f"seed-{seed}"
-                written += write_csv(folder, chosen, outcome.request.protocol.layout, names)
+                written += write_csv(folder, chosen, outcome.request.protocol, names)
     written += write_plots(output, summary, names)
     inside = [path.relative_to(output).as_posix() for path in written]
     listed = [*inside, *_remove_former(outcome.request, inside)]
@@ -91,32 +92,43 @@ def file_names(machines: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def write_csv(folder: Path, measured: Sequence[Measured], layout: str, names: Mapping[str, str]) -> list[Path]:
+def write_csv(folder: Path, measured: Sequence[Measured], protocol: Protocol, names: Mapping[str, str]) -> list[Path]:
     """Write the result files of one recipe and seed; `names` are those of machines in files.
 
     - `anomaly_score_<machine>_section_<NN>_test.csv` and `decision_result_<machine>_section_<NN>_test.csv` from DCASE
       2021 on, `anomaly_score_<machine>_id_<NN>.csv` and `decision_result_<machine>_id_<NN>.csv` elsewhere: without a
       header, a line of file name and value for each test recording. A decision is 1 from the field's threshold on,
-      else 0.
+      else 0. DCASE 2021's evaluator takes `…_section_<NN>_source_test.csv` and `…_target_test.csv`, which lie beside.
     - `result.csv` where figures are by id: each machine's name, `id,AUC,pAUC`, a line for each id, and `Average`.
 
     A data set of several signal-to-noise ratios gets a folder for each.
     """
     written: list[Path] = []
-    ending = "_test" if layout == "dcase2021" else ""
     ratios = list(dict.fromkeys(each.result.unit.snr_db for each in measured))
     for snr_db in ratios:
         inside = folder if snr_db is None else folder / f"{snr_db}_dB"
         chosen = [each for each in measured if each.result.unit.snr_db == snr_db]
         for each in chosen:
-            name = _file_name(each.result.unit, names) + ending
-            scores = [(Path(clip.path).name, clip.score) for clip in each.result.scores]
-            verdicts = [(path, int(score >= each.result.field_threshold)) for path, score in scores]
-            written.append(_write_rows(inside / f"anomaly_score_{name}.csv", scores))
-            written.append(_write_rows(inside / f"decision_result_{name}.csv", verdicts))
-        if layout != "dcase2021":
+            for ending, clips in _by_file(each.result.scores, protocol):
+                name = _file_name(each.result.unit, names) + ending
+                scores = [(Path(clip.path).name, clip.score) for clip in clips]
+                verdicts = [(path, int(score >= each.result.field_threshold)) for path, score in scores]
+                written.append(_write_rows(inside / f"anomaly_score_{name}.csv", scores))
+                written.append(_write_rows(inside / f"decision_result_{name}.csv", verdicts))
+        if protocol.layout != "dcase2021":
             written.append(_write_rows(inside / "result.csv", _result_rows(chosen)))
     return written
+
+
+def _by_file(scores: Sequence[ClipScore], protocol: Protocol) -> Iterator[tuple[str, Sequence[ClipScore]]]:
+    """Give the ending of each file's name, and the test recordings in it."""
+    if protocol.layout != "dcase2021":
+        yield "", scores
+        return
+    yield "_test", scores
+    if protocol.rule == "dcase2021":
+        for domain in sorted({clip.domain for clip in scores if clip.domain}):
+            yield f"_{domain}_test", [clip for clip in scores if clip.domain == domain]
 
 
 def write_plots(output: Path, summary: Summary, names: Mapping[str, str]) -> list[Path]:

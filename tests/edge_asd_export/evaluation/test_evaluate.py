@@ -124,9 +124,10 @@ def test_the_files_of_2021(recipes: list[str], tmp_path: Path) -> None:
     assert main(words(data, "dcase2021", recipes[0], tmp_path / "out")) == 0
     folder = tmp_path / "out/quick/bands/seed-0"
     assert {path.name for path in folder.iterdir()} == {
-        f"{kind}_pump_section_{section}_test.csv"
+        f"{kind}_pump_section_{section}{domain}_test.csv"
         for kind in ("anomaly_score", "decision_result")
         for section in ("00", "01")
+        for domain in ("", "_source", "_target")
     }
     scores, verdicts = (
         rows_of(folder / f"{kind}_pump_section_01_test.csv") for kind in ("anomaly_score", "decision_result")
@@ -134,6 +135,11 @@ def test_the_files_of_2021(recipes: list[str], tmp_path: Path) -> None:
     found = everything(tmp_path / "out")
     threshold = found["results"][1]["field_threshold"]
     assert len(scores) == 12
+    # The evaluator of 2021 reads the domains one by one.
+    for domain in ("source", "target"):
+        of_domain = rows_of(folder / f"anomaly_score_pump_section_01_{domain}_test.csv")
+        assert of_domain == [row for row in scores if row[0].startswith(f"section_01_{domain}")]
+        assert len(of_domain) == 6
     assert verdicts == [[name, str(int(float(score) >= threshold))] for name, score in scores]
     row = found["tables"][0]["rows"][-1]
     for figure in ("AUC source", "pAUC target"):
