@@ -201,8 +201,7 @@ def _everything(outcome: Outcome, summary: Summary, files: Sequence[str]) -> byt
         "ranking": [
             {
                 "recipe": t.recipe,
-                "AUC": overall(t, "AUC"),
-                "pAUC": overall(t, "pAUC"),
+                **{figure: overall(t, figure) for figure in summary.ranked_by},
                 "GMAC/s": t.gmac_per_s,
                 "bundle_bytes": t.bundle_bytes,
             }

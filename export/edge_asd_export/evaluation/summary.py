@@ -86,6 +86,8 @@ class Summary(NamedTuple):
     measured: list[Measured]
     tables: list[RecipeTable]
     """One for each recipe with a labelled result, the best first."""
+    ranked_by: list[str]
+    """The figures over all units that a ranking shows: the one that it goes by, and others."""
     left_out: list[LeftOut]
 
 
@@ -100,11 +102,13 @@ def summarize(results: Sequence[UnitResult], protocol: Protocol) -> Summary:
     names = list(dict.fromkeys(result.recipe for result in results))
     by_recipe = [[each for each in measured if each.result.recipe == name and each.device] for name in names]
     tables = [_table(name, group, protocol) for name, group in zip(names, by_recipe, strict=True) if group]
-    return Summary(measured, sorted(tables, key=lambda table: -overall(table, "AUC")), left_out)
+    # Where a protocol takes all figures together, that is its official score.
+    ranked_by = ["AUC", "pAUC"] if protocol.rule == "plain" else [ALL, "AUC", "pAUC"]
+    return Summary(measured, sorted(tables, key=lambda table: -overall(table, ranked_by[0])), ranked_by, left_out)
 
 
 def overall(table: RecipeTable, figure: str) -> float:
-    """Return the mean of all figures over all units whose name begins with `AUC` or `pAUC`."""
+    """Return the mean of all figures over all units whose name begins with this word, such as `AUC` or `pAUC`."""
     return arithmetic_mean([cell.mean for name, cell in table.total.cells.items() if name.split()[0] == figure])
 
 

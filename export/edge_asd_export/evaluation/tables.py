@@ -21,22 +21,21 @@ def render(outcome: Outcome, summary: Summary) -> str:
     """Return the whole report: a table for each recipe, the ranking where there are several, what was left out."""
     parts = [_heading(outcome), *(_recipe_table(table, outcome) for table in summary.tables)]
     if len(summary.tables) > 1:
-        parts.append("## Ranked by AUC\n\n" + ranking(outcome, summary))
+        parts.append(f"## Ranked by {summary.ranked_by[0]}\n\n{ranking(outcome, summary)}")
     parts.append(_list("Notes", outcome.notes))
     parts.append(_list("Left out of all figures", [str(item) for item in [*outcome.left_out, *summary.left_out]]))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def ranking(outcome: Outcome, summary: Summary) -> str:
-    """Return the recipes in the order of their AUC over all units, their cost, and whether the board carries them."""
+    """Return the recipes in their order with figures over all units, cost, and whether the board carries them."""
     board = outcome.request.board
-    header = ["", "recipe", "AUC", "pAUC", "GMAC/s", "bundle", *([board.title] if board else [])]
+    header = ["", "recipe", *summary.ranked_by, "GMAC/s", "bundle", *([board.title] if board else [])]
     lines = [
         [
             str(place),
             table.recipe + (" (random weights)" if untrained_branches(_recipe_of(table, outcome)) else ""),
-            _percent(overall(table, "AUC")),
-            _percent(overall(table, "pAUC")),
+            *(_percent(overall(table, figure)) for figure in summary.ranked_by),
             f"{table.gmac_per_s:.3g}",
             _size(table),
             *([_verdict(table, board)] if board else []),
