@@ -212,7 +212,7 @@ def _everything(outcome: Outcome, summary: Summary, files: Sequence[str]) -> byt
             for table in summary.tables
         ],
         "left_out": [item._asdict() for item in [*outcome.left_out, *summary.left_out]],
-        "notes": outcome.notes,
+        "notes": [*outcome.notes, *summary.notes],
         "results": [_result(each) for each in summary.measured],
         "recipes": request.recipes,
         "files": files,

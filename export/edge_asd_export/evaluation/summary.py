@@ -14,6 +14,7 @@ from edge_asd_export.evaluation.jobs import ClipScore, UnitResult
 from edge_asd_export.evaluation.judging import deviation
 from edge_asd_export.evaluation.metrics import Decisions, Judged, arithmetic_mean, decisions, figures, harmonic_mean
 from edge_asd_export.evaluation.protocols import Protocol
+from edge_asd_export.fitting.requirements import listed
 
 ALL = "h-mean"
 """The figure that takes all others of a row together, where the protocol has one for each domain."""
@@ -89,6 +90,8 @@ class Summary(NamedTuple):
     ranked_by: list[str]
     """The figures over all units that a ranking shows: the one that it goes by, and others."""
     left_out: list[LeftOut]
+    notes: list[str]
+    """What has scores, but no figures."""
 
 
 def summarize(results: Sequence[UnitResult], protocol: Protocol) -> Summary:
@@ -104,7 +107,18 @@ def summarize(results: Sequence[UnitResult], protocol: Protocol) -> Summary:
     tables = [_table(name, group, protocol) for name, group in zip(names, by_recipe, strict=True) if group]
     # Where a protocol takes all figures together, that is its official score.
     ranked_by = ["AUC", "pAUC"] if protocol.rule == "plain" else [ALL, "AUC", "pAUC"]
-    return Summary(measured, sorted(tables, key=lambda table: -overall(table, ranked_by[0])), ranked_by, left_out)
+    return Summary(
+        measured,
+        sorted(tables, key=lambda table: -overall(table, ranked_by[0])),
+        ranked_by,
+        left_out,
+        _withheld(measured),
+    )
+
+
+def _withheld(measured: Sequence[Measured]) -> list[str]:
+    units = list(dict.fromkeys(str(each.result.unit) for each in measured if each.decisions is None))
+    return [f"scores alone are written, for labels are held back: {listed(units)}"] if units else []
 
 
 def overall(table: RecipeTable, figure: str) -> float:

@@ -22,7 +22,7 @@ def render(outcome: Outcome, summary: Summary) -> str:
     parts = [_heading(outcome), *(_recipe_table(table, outcome) for table in summary.tables)]
     if len(summary.tables) > 1:
         parts.append(f"## Ranked by {summary.ranked_by[0]}\n\n{ranking(outcome, summary)}")
-    parts.append(_list("Notes", outcome.notes))
+    parts.append(_list("Notes", [*outcome.notes, *summary.notes]))
     parts.append(_list("Left out of all figures", [str(item) for item in [*outcome.left_out, *summary.left_out]]))
     return "\n\n".join(part for part in parts if part) + "\n"
 

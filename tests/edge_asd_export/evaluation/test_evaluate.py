@@ -175,13 +175,16 @@ def test_a_machine_of_2022_has_one_auc_for_each_domain(recipes: list[str], tmp_p
     assert row["cells"]["h-mean"]["mean"] == pytest.approx(stats.hmean(list(result["figures"].values())))
 
 
-def test_unlabelled_test_recordings_get_scores_but_no_figures(recipes: list[str], tmp_path: Path) -> None:
+def test_unlabelled_test_recordings_get_scores_but_no_figures(
+    recipes: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = write_dcase2021(tmp_path / "data", sections=(0,))
     for folder in ("source_test", "target_test"):
         shutil.rmtree(data / "pump" / folder)
     for number in range(3):
         write_clip(data / f"pump/test/section_00_{number:04d}.wav", 0, wrong=number == 2)
     assert main(words(data, "dcase2022+", recipes[0], tmp_path / "out")) == 0
+    assert "- scores alone are written, for labels are held back: pump section_00\n" in capsys.readouterr().out
     assert everything(tmp_path / "out")["tables"] == []
     scores = rows_of(tmp_path / "out/quick/bands/seed-0/anomaly_score_pump_section_00_test.csv")
     assert [name for name, _ in scores] == [f"section_00_{number:04d}.wav" for number in range(3)]
