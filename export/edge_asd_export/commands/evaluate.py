@@ -55,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--test-clips",
         type=int,
         metavar="N",
-        help="test recordings of either class",
+        help="test recordings of either class, where the protocol draws them, as 150 in Müller et al. 2020 (default: "
+        "as many as there are anomalies)",
     )
     parser.add_argument(
         "--jobs", type=int, default=1, metavar="N", help="units at a time; -1: one on each core (default: 1)"

@@ -63,11 +63,11 @@ def _first_sorted(unit: UnitName, clips: Sequence[Clip], seed: int, per_class: i
 
 
 def _as_published(unit: UnitName, clips: Sequence[Clip], seed: int, per_class: int | None) -> Divided:  # noqa: ARG001
-    """Train on the training set, test with the test set; only what is normal trains."""
+    """Train on the training set, test with all of the test set; only what is normal trains."""
     return Divided(
         train=[clip for clip in clips if clip.split == "train" and clip.label == "normal"],
         test=[clip for clip in clips if clip.split == "test"],
-        notes=[],
+        notes=[] if per_class is None else ["all of its test set is taken, whatever --test-clips says"],
         unused=[(clip, reason) for clip in clips if (reason := _neither(clip))],
     )
 
@@ -95,12 +95,17 @@ def _by_label(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
 
 
 def _test_size(normal: Sequence[Clip], anomalous: Sequence[Clip], per_class: int | None) -> tuple[int, list[str]]:
+    wanted = len(anomalous)
+    notes: list[str] = []
+    if per_class is not None:
+        wanted = min(per_class, wanted)
+        if wanted < per_class:
+            notes.append(f"{wanted} test anomalies instead of {per_class}, for there are no more")
     # At least half of the normal recordings train, however many anomalies there are.
-    wanted = len(anomalous) if per_class is None else min(per_class, len(anomalous))
     most = len(normal) // 2
-    if wanted <= most:
-        return wanted, []
-    return most, [f"{most} test normals instead of {wanted}, so that half of the {len(normal)} normals train"]
+    if wanted > most:
+        notes.append(f"{most} test normals instead of {wanted}, so that half of the {len(normal)} normals train")
+    return min(wanted, most), notes
 
 
 def _generator(unit: UnitName, seed: int) -> np.random.Generator:

@@ -49,6 +49,17 @@ def test_a_wanted_number_of_test_recordings() -> None:
     assert [clip.label for clip in divided.test] == ["normal"] * 4 + ["anomalous"] * 4
 
 
+def test_a_wanted_number_that_is_not_to_be_had_is_told() -> None:
+    for name in ("mimii-random", "mimii-official"):
+        divided = PROTOCOLS[name].divide(UNIT, [*clips(30, "normal"), *clips(9, "anomalous")], 0, 15)
+        assert len(divided.test) == 9 + 9
+        assert divided.notes == ["9 test anomalies instead of 15, for there are no more"]
+    published = [*clips(5, "normal", "train"), *clips(3, "normal", "test"), *clips(2, "anomalous", "test")]
+    divided = PROTOCOLS["dcase2020"].divide(UNIT, published, 0, 1)
+    assert len(divided.test) == 5
+    assert divided.notes == ["all of its test set is taken, whatever --test-clips says"]
+
+
 def test_half_of_the_normals_train_even_beside_many_anomalies() -> None:
     divided = PROTOCOLS["folders"].divide(UNIT, [*clips(10, "normal"), *clips(50, "anomalous")], 0, None)
     assert (len(divided.train), len(divided.test)) == (5, 55)
