@@ -95,8 +95,9 @@ class Threshold(Settings):
 class Recipe(Settings):
     """A whole system, from sound to threshold."""
 
-    name: Annotated[str, Meta(pattern=r"^[a-z0-9._/-]{1,80}(?!\n)$")]
-    """Name of the recipe."""
+    name: Annotated[str, Meta(pattern=r"^(?!(.*/)?[./])[a-z0-9._/-]{1,80}(?!\n)$")]
+    """Name of the recipe. Folders of results bear it, so neither it nor what follows a slash in it begins with a dot or
+    a slash."""
     description: str = ""
     """What it is, in a sentence or two."""
     sample_rate: Annotated[int, Meta(ge=1000, le=384000)] = 16000

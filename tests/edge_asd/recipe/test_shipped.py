@@ -156,6 +156,14 @@ def test_an_override_that_does_not_fit_is_refused(overrides: list[str], said: st
         load_recipe("gwrp-gmm", overrides)
 
 
+@pytest.mark.parametrize("name", ["/tmp/mine", "../mine", "mine/../../yours", ".mine", "mine//yours"])
+def test_a_name_that_leads_out_of_the_folder_of_results_is_refused(name: str) -> None:
+    recipe = msgspec.to_builtins(load_recipe("gwrp-gmm"))
+    assert parse({**recipe, "name": "mine.v2/own_1"}, Recipe, where="r").name == "mine.v2/own_1"
+    with pytest.raises(InputError, match=r"^r: name: expected text that matches .*, found '"):
+        parse({**recipe, "name": name}, Recipe, where="r")
+
+
 def test_an_unknown_name_is_refused() -> None:
     for name, remedy in (
         ("nothing like it", "edge-asd recipes"),
