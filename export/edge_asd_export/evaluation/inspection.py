@@ -113,7 +113,10 @@ def _unlike(found: Heard, rate: int) -> str:
 def too_short(clips: Iterable[Clip], heard: Mapping[Path, Heard], seconds: float, root: Path) -> list[LeftOut]:
     """Name the recordings that are shorter than a recipe's horizon, in seconds."""
     return [
-        LeftOut(shown(clip.path, root), f"{heard[clip.path].seconds:.6g} s, shorter than the horizon of {seconds:g} s")
+        LeftOut(
+            shown(clip.path, root),
+            f"{heard[clip.path].seconds:.6g} s, shorter than the horizon of {seconds:g} s (--set horizon.seconds)",
+        )
         for clip in clips
         if heard[clip.path].seconds < seconds
     ]

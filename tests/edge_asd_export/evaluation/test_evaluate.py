@@ -277,7 +277,7 @@ def test_what_is_broken_is_left_out_and_named(
         f"- {place}/normal/00000003.wav: expected a recording (WAV, FLAC, Ogg …), found something else",
         f"- {place}/normal/00000005.wav: the sound of {place}/normal/00000004.wav again",
         f"- {place}/abnormal/00000002.wav: 16000 Hz among recordings of 8000 Hz, which would give it away",
-        f"- {place}/abnormal/00000003.wav: 1 s, shorter than the horizon of 2 s",
+        f"- {place}/abnormal/00000003.wav: 1 s, shorter than the horizon of 2 s (--set horizon.seconds)",
         "- pump 6 dB id_02: no anomalous recording to test with",
         "- pump 6 dB id_04: no anomalous recording to test with",
     ):
