@@ -13,6 +13,7 @@ from typing import NamedTuple
 from edge_asd.firmware import Mqtt
 from edge_asd.publish import reasons
 from edge_asd.publish.mqtt import Login, Version
+from edge_asd.publish.reasons import Reason
 from edge_asd.publish.session import (
     Acknowledged,
     Connected,
@@ -174,26 +175,29 @@ class _Talk:
 
     def publish(self, topics: list[str]) -> str:
         session = self._connected_session()
-        sent = {session.publish(topic, b"", 1, retain=False): topic for topic in topics}
-        while sent:
-            report = self._next((Acknowledged, Lost), _ANSWER_S)
-            if not isinstance(report, Acknowledged):
-                raise _FailedError(f"no acknowledgement of a message on {next(iter(sent.values()))}")
-            topic = sent.pop(report.mid, "")
-            if topic and report.reason.is_failure:
-                raise _FailedError(reasons.rejected(report.reason, topic))
+        for topic in topics:
+            # One by one: a broker that hangs up at what is forbidden does not say at which.
+            session.publish(topic, b"", 1, retain=False)
+            reason = self._answer(Acknowledged, f"a message on {topic}")
+            if reason.is_failure:
+                raise _FailedError(reasons.rejected(reason, topic))
         blind = "" if session.version == "5" else "; under MQTT 3.1.1 an access list may have refused them unseen"
         return f"{len(topics)} topics, from {topics[0]} to {topics[-1]}{blind}"
 
     def subscribe(self, topics: Topics) -> str:
         session = self._connected_session()
         session.subscribe((topics.requests(),), own=True)
-        report = self._next((Subscribed, Lost), _ANSWER_S)
-        if not isinstance(report, Subscribed):
-            raise _FailedError(f"no answer to the subscription to {topics.requests()}")
-        if report.reason.is_failure:
-            raise _FailedError(reasons.deaf(report.reason, report.topic))
+        reason = self._answer(Subscribed, f"the subscription to {topics.requests()}")
+        if reason.is_failure:
+            raise _FailedError(reasons.deaf(reason, topics.requests()))
         return self._round_trip(session, topics)
+
+    def _answer(self, kind: type[Acknowledged | Subscribed], doing: str) -> Reason:
+        """Return what the broker answered to what was tried."""
+        report = self._next((kind, Lost), _ANSWER_S)
+        if isinstance(report, kind):
+            return report.reason
+        raise _FailedError(reasons.stopped(doing, report.reason if isinstance(report, Lost) else None))
 
     def _round_trip(self, session: Session, topics: Topics) -> str:
         topic = topics.request(CHECK)

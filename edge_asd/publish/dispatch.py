@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from edge_asd.publish.barriers import Barriers
 from edge_asd.publish.board import Board
-from edge_asd.publish.ceiling import Ceiling
 from edge_asd.publish.mqtt import packet_bytes
 from edge_asd.publish.outbox import START, Outbox
 from edge_asd.publish.payloads import encode
-from edge_asd.publish.reasons import PACKET_TOO_LARGE, Reason, hung_up, oversized, rejected
+from edge_asd.publish.reasons import PACKET_TOO_LARGE, Reason, hung_up, rejected, set_aside
 from edge_asd.publish.requests import Reply
 from edge_asd.publish.session import Session
 from edge_asd.publish.spool import Entry
@@ -48,9 +48,10 @@ class Dispatcher:
     the outbox when the broker has acknowledged it. Once the broker has refused one, the others of its topic wait with
     it, so that the order holds, and all are tried again after a while.
 
-    What is too large for the broker is set aside alone: an event stays in the outbox and is tried again on the next
-    connection, or after a longer while; those behind it go on. A broker that hangs up at it may not say so: after a
-    connection was lost, all go one at a time until what was under way has arrived, so that it shows which one it was.
+    What is too large for the broker, or ends the connection, is set aside alone: an event stays in the outbox and is
+    tried again on the next connection, or after a longer while; those behind it go on. A broker that hangs up at it may
+    not say so: after a connection was lost, all go one at a time until what was under way has arrived, so that it shows
+    which one it was.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ class Dispatcher:
     refused_s
         Seconds before refused events are tried again.
     too_large_s
-        Seconds before those are that were too large.
+        Seconds before those are that were too large, or ended a connection.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Dispatcher:
         self._outbox = outbox
         self._refused_s = refused_s
         self._too_large_s = too_large_s
-        self._ceiling = Ceiling(too_large_s)
+        self._barriers = Barriers(too_large_s)
         self._window = 1
         self._history = 0
         self._under_way: dict[int, _Sent] = {}
@@ -97,7 +98,7 @@ class Dispatcher:
             Most bytes of a packet; unknown where None.
         """
         self._window = max(1, window)
-        self._ceiling.begin(largest)
+        self._barriers.begin(largest)
         self._history = self._outbox.newest()
         self._under_way.clear()
         self._replies.clear()
@@ -114,9 +115,8 @@ class Dispatcher:
         self._doubted = max((each.order for each in sent if each.order is not None), default=START)
         if alone is None or not reason.may_be_a_message:
             return None
-        too_large = reason.code == PACKET_TOO_LARGE
-        self._ceiling.lost_at((alone.topic, alone.order), alone.size, now, certain=too_large)
-        return hung_up(alone.size, alone.topic)
+        self._barriers.lost_at(alone.topic, alone.order, alone.size, now, reason)
+        return hung_up(alone.size, alone.topic, reason)
 
     def reply(self, reply: Reply) -> None:
         """Have an answer sent."""
@@ -137,14 +137,15 @@ class Dispatcher:
             return None
         if reason.code == PACKET_TOO_LARGE:
             self._set_aside(sent.order, now + self._too_large_s)
-            return oversized(sent.what, sent.size, sent.topic)
+            return set_aside(sent.what, sent.size, sent.topic, reason)
         self._arrived = True
-        self._ceiling.passed(sent.size)
+        self._barriers.passed(sent.topic, sent.size)
         if reason.is_failure and sent.optional:
             _log.info("%s", rejected(reason, sent.topic))
             return None
         if reason.is_failure:
-            self._hold(sent, now)
+            if sent.order is not None:
+                self._hold(sent.topic, now + self._refused_s)
             return rejected(reason, sent.topic)
         if sent.order is not None:
             self._outbox.acknowledge(sent.order)
@@ -177,8 +178,8 @@ class Dispatcher:
         while self._replies and self._room() > 0:
             reply = self._replies.popleft()
             size = packet_bytes(reply.topic, reply.payload, 1, reply.correlation)
-            if size > self._ceiling.most(now):
-                yield oversized("an answer", size, reply.topic)
+            if barrier := self._barriers.against(reply.topic, size, now):
+                yield set_aside("an answer", size, reply.topic, barrier.reason)
                 continue
             mid = session.publish(reply.topic, reply.payload, 1, retain=False, correlation=reply.correlation)
             self._under_way[mid] = _Sent(reply.topic, now, None, "an answer", size)
@@ -188,8 +189,8 @@ class Dispatcher:
             # What is not acknowledged could not be told from what it goes with.
             qos = 1 if self._wary else notice.qos
             size = packet_bytes(notice.topic, notice.payload, qos)
-            if size > self._ceiling.most(now):
-                yield oversized("a message", size, notice.topic)
+            if barrier := self._barriers.against(notice.topic, size, now):
+                yield set_aside("a message", size, notice.topic, barrier.reason)
                 continue
             mid = session.publish(notice.topic, notice.payload, qos, retain=True)
             if qos:
@@ -217,17 +218,19 @@ class Dispatcher:
         event = replace(entry.event, is_historical=entry.order <= self._history)
         payload = encode(event)
         what, size = f"event {event.id} ({event.type})", packet_bytes(topic, payload, 1)
-        if size > self._ceiling.most(now):
-            self._set_aside(entry.order, self._ceiling.again_at())
-            return oversized(what, size, topic)
+        if barrier := self._barriers.against(topic, size, now):
+            if barrier.most:
+                self._set_aside(entry.order, barrier.until)
+            else:
+                self._hold(topic, barrier.until)
+            return set_aside(what, size, topic, barrier.reason)
         mid = session.publish(topic, payload, 1, retain=False)
         self._under_way[mid] = _Sent(topic, now, entry.order, what, size)
         return None
 
-    def _hold(self, sent: _Sent, now: float) -> None:
-        if sent.order is not None:
-            self._held.add(sent.topic)
-            self._retry_at = min(self._retry_at, now + self._refused_s)
+    def _hold(self, topic: str, until: float) -> None:
+        self._held.add(topic)
+        self._retry_at = min(self._retry_at, until)
 
     def _set_aside(self, order: int | None, until: float) -> None:
         if order is not None:

@@ -12,18 +12,19 @@ from typing import NamedTuple
 FAILURE = 128
 """Reason codes from here on mean failure."""
 UNSUPPORTED_PROTOCOL = 132
+NOT_AUTHORIZED = 135
 SESSION_TAKEN_OVER = 142
 PACKET_TOO_LARGE = 149
 RETAIN_NOT_SUPPORTED = 154
 QOS_NOT_SUPPORTED = 155
 
-_AT_A_PACKET = {129, 130, 131, PACKET_TOO_LARGE}
+_AT_A_PACKET = {129, 130, 131, NOT_AUTHORIZED, PACKET_TOO_LARGE}
 
 _CONNECTION_REMEDIES = {
     UNSUPPORTED_PROTOCOL: "set mqtt.version to auto, or to one that the broker speaks",
     133: "give the device another id",
     134: "check mqtt.username and the content of mqtt.password_file",
-    135: "check mqtt.username and the content of mqtt.password_file, and whether this user may connect",
+    NOT_AUTHORIZED: "check mqtt.username and the content of mqtt.password_file, and whether this user may connect",
     138: "ask the broker's administrator why this device is banned",
     PACKET_TOO_LARGE: "raise the broker's limit on the size of a packet",
     RETAIN_NOT_SUPPORTED: "have the broker keep retained messages",
@@ -31,6 +32,12 @@ _CONNECTION_REMEDIES = {
     156: "set mqtt.host to the broker that is to be used",
     157: "set mqtt.host to the broker that is to be used",
 }
+_LARGER = _CONNECTION_REMEDIES[PACKET_TOO_LARGE]
+_ALLOW = "allow this user to publish there (the broker's access list)"
+_LOSS_REMEDIES = _CONNECTION_REMEDIES | {
+    NOT_AUTHORIZED: "'edge-asd check-broker' finds out where this user may not publish or read"
+}
+_AT_A_MESSAGE = {NOT_AUTHORIZED: _ALLOW, PACKET_TOO_LARGE: _LARGER}
 
 
 class Reason(NamedTuple):
@@ -68,12 +75,12 @@ def refused(reason: Reason) -> str:
 
 def rejected(reason: Reason, topic: str) -> str:
     """Say why the broker refused a message on `topic`."""
-    remedy = "allow this user to publish there (the broker's access list)" if reason.code == 135 else None
+    remedy = _ALLOW if reason.code == NOT_AUTHORIZED else None
     return _joined(f"the broker refused a message on {topic}: {reason.name}", remedy)
 
 
-def oversized(what: str, size: int, topic: str) -> str:
-    """Say that a message is too large for the broker.
+def set_aside(what: str, size: int, topic: str, reason: Reason) -> str:
+    """Say that a message is not sent for now: it is too large for the broker, or would cost the connection.
 
     Parameters
     ----------
@@ -83,19 +90,27 @@ def oversized(what: str, size: int, topic: str) -> str:
         Bytes of its packet.
     topic
         Its topic.
+    reason
+        What the broker has told.
     """
-    return (
-        f"{what} of {size} bytes on {topic} is larger than the broker takes, and set aside; "
-        f"{_CONNECTION_REMEDIES[PACKET_TOO_LARGE]}"
-    )
+    message = f"{what} of {size} bytes on {topic}"
+    if reason.code == PACKET_TOO_LARGE:
+        return f"{message} is larger than the broker takes, and set aside; {_LARGER}"
+    remedy = _AT_A_MESSAGE.get(reason.code, f"{_ALLOW}, or {_LARGER}")
+    return f"{message} is set aside, for connections end at it: {reason.name}; {remedy}"
 
 
-def hung_up(size: int, topic: str) -> str:
-    """Say that a connection ended at a message, as it does where that is too large."""
-    return (
-        f"the connection was lost at a message of {size} bytes on {topic}; if that happens again and again, "
-        f"{_CONNECTION_REMEDIES[PACKET_TOO_LARGE]}"
-    )
+def hung_up(size: int, topic: str, reason: Reason) -> str:
+    """Say that a connection ended at a message, as it does where that is too large, or on a topic that is forbidden."""
+    remedy = _AT_A_MESSAGE.get(reason.code, f"if that happens again and again, {_ALLOW}, or {_LARGER}")
+    return f"the connection was lost at a message of {size} bytes on {topic}: {reason.name}; {remedy}"
+
+
+def stopped(doing: str, reason: Reason | None) -> str:
+    """Say that the broker did not answer what was tried, or ended the connection at it, for a reason if that is so."""
+    if reason is None:
+        return f"no acknowledgement of {doing}"
+    return f"the broker ended the connection at {doing}: {reason.name}; allow this user to (the broker's access list)"
 
 
 def deaf(reason: Reason, topic: str) -> str:
@@ -123,7 +138,7 @@ def lost(reason: Reason, detail: str, client_id: str) -> str:
             f"another client may have this one's id: {_own_id(client_id)}"
         )
     words = _certificate_wanted(detail) or detail or reason.name
-    return _joined(f"the connection was lost: {words}", _CONNECTION_REMEDIES.get(reason.code))
+    return _joined(f"the connection was lost: {words}", _LOSS_REMEDIES.get(reason.code))
 
 
 def unanswered(reason: Reason, detail: str, *, encrypted: bool) -> str:

@@ -153,6 +153,28 @@ def test_an_access_list_that_refuses(make_broker: MakeBroker, tmp_path: Path) ->
     assert "this user may not send any" in found[-1].words
 
 
+def test_a_broker_that_hangs_up_at_what_is_forbidden() -> None:
+    forbidden = b"edge-asd/pi-07/pump-3/state"
+
+    def broker(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                with connection:
+                    if connection.recv(4096):
+                        connection.sendall(bytes([0x20, 3, 0, 0, 0]))
+                    while (packet := connection.recv(4096)) and forbidden not in packet:
+                        mid = packet[4 + packet[3] :][:2]
+                        connection.sendall(bytes([0x40, 2]) + mid)
+                    connection.sendall(bytes([0xE0, 1, 135]))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=broker, args=(server,), daemon=True).start()
+        words = failing(steps(server.getsockname()[1]), "publish")
+        server.shutdown(socket.SHUT_RDWR)
+    assert "ended the connection at a message on edge-asd/pi-07/pump-3/state: Not authorized" in words
+
+
 @pytest.mark.parametrize("has_5", [True, False], ids=["speaks 5", "3.1.1 alone"])
 def test_a_user_who_may_write_and_not_read_under_3_1_1(
     make_broker: MakeBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_5: bool

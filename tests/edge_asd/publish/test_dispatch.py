@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from edge_asd.publish import Event
+from edge_asd.publish.barriers import Barriers
 from edge_asd.publish.board import Board, Notice
 from edge_asd.publish.dispatch import Dispatcher
 from edge_asd.publish.outbox import Outbox
@@ -235,7 +236,7 @@ def test_an_event_at_which_connections_end_again_and_again_is_set_aside(make_eve
         desk.outbox.put(make_event(reason=reason))
     assert desk.send_all(most=1500) == []
     assert desk.dispatcher.end(UNKNOWN, 0.0) is None
-    for _ in range(3):
+    for _ in range(Barriers.MANY):
         told, problem = lose(desk, most=1500)
         assert told == []
         assert "lost at a message of" in (problem or "")
@@ -264,10 +265,46 @@ def test_a_broker_that_says_so_as_it_hangs_up_is_believed_at_once(make_event: Ma
     assert (len(told), problem) == (1, None)
 
 
-@pytest.mark.parametrize("outage", ["nothing arrives", "as large arrives", "another reason"])
+def end_at(desk: Desk, topic: str, reason: Reason) -> tuple[list[str], str | None]:
+    """A connection to a broker that ends it at a message on a topic, and has acknowledged what came before."""
+    desk.connect()
+    told = []
+    while True:
+        told += desk.send()
+        if topic in desk.recorder.topics() or len(desk.recorder.sent) == desk.settled:
+            return told, desk.dispatcher.end(reason, 0.0) if topic in desk.recorder.topics() else None
+        for mid in range(desk.settled + 1, len(desk.recorder.sent) + 1):
+            desk.dispatcher.settle(mid, SUCCESS, 0.0)
+        desk.settled = len(desk.recorder.sent)
+
+
+@pytest.mark.parametrize(("reason", "losses"), [(FORBIDDEN, 1), (UNKNOWN, Barriers.MANY)])
+@pytest.mark.parametrize("topic", ["home", "edge-asd/pi-07/fan-1/event"])
+def test_a_topic_at_which_the_broker_ends_the_connection_keeps_no_other_back(
+    make_event: MakeEvent, topic: str, reason: Reason, losses: int
+) -> None:
+    desk = Desk()
+    desk.board.put(Notice("info", LONG.encode(), 1, NOW))
+    desk.board.put(Notice("home", b"small", 1, NOW, optional=True))
+    for source in ("fan-1", "fan-1", "pump-3"):
+        desk.outbox.put(make_event(source=source))
+    end_at(desk, topic, reason)
+    for _ in range(losses):
+        told, problem = end_at(desk, topic, reason)
+        assert told == []
+        assert f" on {topic}: {reason.name}" in (problem or "")
+        assert "allow this user to publish there" in (problem or "")
+    told, problem = end_at(desk, topic, reason)
+    assert problem is None
+    assert len(told) == (1 if reason == FORBIDDEN or topic == "home" else 2)
+    assert {line.partition(" on ")[2].split()[0] for line in told} == {topic}
+    assert desk.scores() == ([10, 11, 12] if topic == "home" else [12])
+
+
+@pytest.mark.parametrize("outage", ["nothing arrives", "another reason"])
 def test_an_outage_sets_nothing_aside(make_event: MakeEvent, outage: str) -> None:
     desk = Desk()
-    desk.board.put(Notice("a", LONG.encode() + LONG.encode() if outage == "as large arrives" else b"", 1, NOW))
+    desk.board.put(Notice("a", b"", 1, NOW))
     desk.outbox.put(make_event(reason=LONG))
     reason = Reason(139, "Server shutting down") if outage == "another reason" else UNKNOWN
     for now in range(10):

@@ -44,19 +44,29 @@ def test_refusals_name_the_setting_to_look_at() -> None:
     assert "a/b: Quota exceeded" in reasons.rejected(Reason(151, "Quota exceeded"), "a/b")
 
 
-def test_what_may_be_due_to_the_size_of_a_message_is_told_with_it() -> None:
-    assert reasons.oversized("event 01J (new)", 2000, "a/b") == (
-        "event 01J (new) of 2000 bytes on a/b is larger than the broker takes, and set aside; "
-        "raise the broker's limit on the size of a packet"
-    )
-    assert "at a message of 2000 bytes on a/b; if" in reasons.hung_up(2000, "a/b")
-    named = {128: True, 130: True, 149: True, 139: False, 141: False, 142: False}
+def test_what_may_be_due_to_a_message_is_told_with_it() -> None:
+    too_large, forbidden = Reason(149, "Packet too large"), Reason(135, "Not authorized")
+    larger, allow = "raise the broker's limit on the size of a packet", "allow this user to publish there"
+    message = "event 01J (new) of 2000 bytes on a/b"
+    told = {reason: reasons.set_aside("event 01J (new)", 2000, "a/b", reason) for reason in (too_large, forbidden)}
+    assert told[too_large] == f"{message} is larger than the broker takes, and set aside; {larger}"
+    assert f"{message} is set aside, for connections end at it: Not authorized; {allow}" in told[forbidden]
+    assert "at a message of 2000 bytes on a/b: Not authorized; allow" in reasons.hung_up(2000, "a/b", forbidden)
+    for words in (
+        reasons.set_aside("event 01J (new)", 2000, "a/b", reasons.UNKNOWN),
+        reasons.hung_up(2000, "a/b", reasons.UNKNOWN),
+    ):
+        assert allow in words
+        assert larger in words
+    assert "a message on a/b" in reasons.stopped("a message on a/b", None)
+    named = {128: True, 130: True, 135: True, 149: True, 139: False, 141: False, 142: False}
     assert {code: Reason(code, "").may_be_a_message for code in named} == named
 
 
 def test_lost_connections_are_explained() -> None:
     assert "'pi-07'; give each device an id" in reasons.lost(Reason(142, "Session taken over"), "", "pi-07")
     assert reasons.lost(Reason(139, "Server shutting down"), "", "x").endswith("lost: Server shutting down")
+    assert "check-broker" in reasons.lost(Reason(135, "Not authorized"), "", "x")
     assert "reset by peer" in reasons.lost(Reason(128, "Unspecified error"), "Connection reset by peer", "x")
     assert "set mqtt.tls.cert_file" in reasons.lost(Reason(128, ""), "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED]", "x")
     assert "'pi-07'" in reasons.flapping("pi-07")
