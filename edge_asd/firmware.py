@@ -73,6 +73,11 @@ class HomeAssistant(Settings):
     prefix: TopicPath = "homeassistant"
     """First part of its topics."""
 
+    @property
+    def births(self) -> tuple[str, ...]:
+        """Topics on which it says that it has started."""
+        return (f"{self.prefix}/status",) if self.enabled else ()
+
 
 class Mqtt(Settings):
     """The plant's MQTT broker."""

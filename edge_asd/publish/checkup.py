@@ -190,6 +190,10 @@ class _Talk:
         reason = self._answer(Subscribed, f"the subscription to {topics.requests()}")
         if reason.is_failure:
             raise _FailedError(reasons.deaf(reason, topics.requests()))
+        for birth in self._settings.home_assistant.births:
+            # It may well be refused, in a plant without Home Assistant, but not cost the connection.
+            session.subscribe((birth,))
+            self._answer(Subscribed, f"the subscription to {birth}")
         return self._round_trip(session, topics)
 
     def _answer(self, kind: type[Acknowledged | Subscribed], doing: str) -> Reason:

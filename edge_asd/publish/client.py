@@ -125,13 +125,12 @@ class Publisher:
         self._outbox = outbox or Outbox()
         self._commands = Commands(settings.commands, self._answer)
         self._home = settings.home_assistant
-        births = (f"{self._home.prefix}/status",) if self._home.enabled else ()
         self._courier = Courier(
             login=self._login(settings, password),
             topics=self._topics,
             board=self._board,
             outbox=self._outbox,
-            inbox=Inbox(self._topics, self._commands.take, births, self._board.renew),
+            inbox=Inbox(self._topics, self._commands.take, self._home.births, self._board.renew),
             backoff=backoff or Backoff(settings.reconnect_max_s),
             patience=patience or Patience(acknowledgement_s=settings.acknowledge_s),
             version=version,

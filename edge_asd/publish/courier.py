@@ -107,6 +107,8 @@ class Courier:
         self._since = 0.0
         self._attempt_at = 0.0
         self._opened = False
+        self._subscribed = False
+        self._subscribe_last = False
         self._asked = self._settled = version
         self._guess: Version = "5"
         self._stop: _Stop | None = None
@@ -218,8 +220,16 @@ class Courier:
             self._dispatcher.end(reasons.UNKNOWN, now)
             self._end_session("it is connected, and does not acknowledge", now)
             return
+        if not self._subscribed and not (self._subscribe_last and not self._dispatcher.is_drained(now)):
+            self._subscribe(session)
         for problem in self._dispatcher.send(session, now):
             self._ledger.refused(problem, now)
+
+    def _subscribe(self, session: Session) -> None:
+        session.subscribe(self._inbox.filters)
+        self._subscribed = True
+        # Until it is answered: a broker may end the connection at it, and what waits is to arrive all the same.
+        self._subscribe_last = True
 
     def _connect(self, now: float) -> None:
         self._since = now
@@ -235,7 +245,7 @@ class Courier:
         self._ledger.connected(version, waiting)
         self._since = now
         self._dispatcher.begin(report.window, report.largest)
-        report.session.subscribe(self._inbox.filters)
+        self._subscribed = False
         self.online.set()
 
     def _on_acknowledged(self, report: Acknowledged, now: float) -> None:
@@ -244,6 +254,7 @@ class Courier:
             self._ledger.refused(problem, now)
 
     def _on_subscribed(self, report: Subscribed, now: float) -> None:
+        self._subscribe_last = False
         if not report.reason.is_failure:
             return
         problem = reasons.deaf(report.reason, report.topic)

@@ -159,7 +159,10 @@ class Session:
         return self._client.publish(topic, payload, qos, retain, properties).mid
 
     def subscribe(self, filters: tuple[str, ...], *, own: bool = False) -> None:
-        """Ask, once in a session, for messages that come from now on, `own` ones or not; not for what is retained."""
+        """Ask for messages that come from now on, `own` ones or not; not for what is retained.
+
+        Where it is asked again, the broker has to have answered before.
+        """
         self._filters = filters
         if self.version == "5":
             self._client.subscribe([(each, mqtt.live_messages(own=own)) for each in filters])

@@ -196,6 +196,43 @@ def test_what_a_broker_says_as_it_hangs_up_is_told(
         wait_until(lambda: words in (publisher.statistics().broker.last_error or ""))
 
 
+def picky(events: list[bytes]) -> Handler:
+    """Acknowledge one message after the other, and end the connection at a subscription, which is forbidden."""
+
+    def handler(connection: socket.socket) -> None:
+        with connection.makefile("rb") as stream:
+            while kind := stream.read(1):
+                length, shift = 0, 0
+                while (byte := stream.read(1)[0]) & 128:
+                    length, shift = length | (byte & 127) << shift, shift + 7
+                packet = stream.read(length | byte << shift)
+                if kind[0] == CONNECT:
+                    connection.sendall(CONNACK_5)
+                elif kind[0] >> 4 == 8:
+                    connection.sendall(bytes([0xE0, 1, reasons.NOT_AUTHORIZED]))
+                    return
+                elif kind[0] >> 4 == 3:
+                    end = 2 + int.from_bytes(packet[:2], "big")
+                    if packet[:end].endswith(b"/event"):
+                        events.append(packet)
+                    connection.sendall(bytes([0x40, 2]) + packet[end : end + 2])
+
+    return handler
+
+
+def test_a_broker_that_ends_the_connection_at_a_subscription_still_gets_the_events(
+    serve: Callable[[Handler], int], make_publisher: MakePublisher, make_event: MakeEvent
+) -> None:
+    events: list[bytes] = []
+    with make_publisher(serve(picky(events)), stop_s=0.5) as publisher:
+        for _ in range(3):
+            publisher.event(make_event())
+        wait_until(lambda: publisher.statistics().spool.depth == 0)
+        assert len(events) == 3
+        words = "Not authorized; 'edge-asd check-broker' finds out where this user may not publish or read"
+        wait_until(lambda: words in (publisher.statistics().broker.last_error or ""))
+
+
 def mute(seen: list[int]) -> Handler:
     """Accept every MQTT 5 connection and acknowledge nothing."""
 

@@ -153,9 +153,14 @@ def test_an_access_list_that_refuses(make_broker: MakeBroker, tmp_path: Path) ->
     assert "this user may not send any" in found[-1].words
 
 
-def test_a_broker_that_hangs_up_at_what_is_forbidden() -> None:
-    forbidden = b"edge-asd/pi-07/pump-3/state"
-
+@pytest.mark.parametrize(
+    ("forbidden", "step", "words"),
+    [
+        ("edge-asd/pi-07/pump-3/state", "publish", "a message on edge-asd/pi-07/pump-3/state"),
+        ("homeassistant/status", "subscribe", "the subscription to homeassistant/status"),
+    ],
+)
+def test_a_broker_that_hangs_up_at_what_is_forbidden(forbidden: str, step: str, words: str) -> None:
     def broker(server: socket.socket) -> None:
         with suppress(OSError):
             while True:
@@ -163,16 +168,18 @@ def test_a_broker_that_hangs_up_at_what_is_forbidden() -> None:
                 with connection:
                     if connection.recv(4096):
                         connection.sendall(bytes([0x20, 3, 0, 0, 0]))
-                    while (packet := connection.recv(4096)) and forbidden not in packet:
-                        mid = packet[4 + packet[3] :][:2]
-                        connection.sendall(bytes([0x40, 2]) + mid)
+                    while (packet := connection.recv(4096)) and forbidden.encode() not in packet:
+                        if packet[0] >> 4 == 8:
+                            connection.sendall(bytes([0x90, 4]) + packet[2:4] + bytes([0, 1]))
+                        else:
+                            connection.sendall(bytes([0x40, 2]) + packet[4 + packet[3] :][:2])
                     connection.sendall(bytes([0xE0, 1, 135]))
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=broker, args=(server,), daemon=True).start()
-        words = failing(steps(server.getsockname()[1]), "publish")
+        found = failing(steps(server.getsockname()[1]), step)
         server.shutdown(socket.SHUT_RDWR)
-    assert "ended the connection at a message on edge-asd/pi-07/pump-3/state: Not authorized" in words
+    assert f"the broker ended the connection at {words}: Not authorized; allow this user to" in found
 
 
 @pytest.mark.parametrize("has_5", [True, False], ids=["speaks 5", "3.1.1 alone"])
