@@ -33,6 +33,7 @@ _CONNECTION_REMEDIES = {
     157: "set mqtt.host to the broker that is to be used",
 }
 _LARGER = _CONNECTION_REMEDIES[PACKET_TOO_LARGE]
+_CERTIFICATE = "set mqtt.tls.cert_file and key_file"
 _ALLOW = "allow this user to publish there (the broker's access list)"
 _LOSS_REMEDIES = _CONNECTION_REMEDIES | {
     NOT_AUTHORIZED: "'edge-asd check-broker' finds out where this user may not publish or read"
@@ -146,8 +147,9 @@ def unanswered(reason: Reason, detail: str, *, encrypted: bool) -> str:
     certificate = _certificate_wanted(detail)
     if certificate:
         return f"the broker ended the connection: {certificate}"
-    remedy = None if encrypted else "if this port wants encryption, set mqtt.tls"
-    return _joined(f"the broker ended the connection without an answer: {detail or reason.name}", remedy)
+    wanted, setting = ("a client certificate", _CERTIFICATE) if encrypted else ("encryption", "set mqtt.tls")
+    ended = f"the broker ended the connection without an answer: {detail or reason.name}"
+    return f"{ended}; if it wants {wanted}, {setting}"
 
 
 def flapping(client_id: str) -> str:
@@ -189,7 +191,7 @@ def _untrusted(error: ssl.SSLCertVerificationError) -> str:
 def _certificate_wanted(detail: str) -> str | None:
     # TLS 1.3 tells only after the handshake that a client certificate is missing or unknown.
     if "certificate required" in detail.lower().replace("_", " "):
-        return "it wants a client certificate; set mqtt.tls.cert_file and key_file"
+        return f"it wants a client certificate; {_CERTIFICATE}"
     if "unknown ca" in detail.lower().replace("_", " "):
         return "it does not trust this device's certificate; check mqtt.tls.cert_file"
     return None
