@@ -90,7 +90,7 @@ LAYERS = {
     "commands.check_broker": "configuration errors publish",
     "commands.calibrate": "audio bundle errors files golden interpreter site text",
     "commands.config": "check",
-    "commands.devices": "microphones",
+    "commands.devices": "errors microphones",
     "commands.monitor": "configuration errors files firmware monitor",
     "commands.recipes": "recipe.shipped",
     "commands.score": "audio bundle errors interpreter scoring text",

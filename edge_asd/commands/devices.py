@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from edge_asd.errors import one_line
 from edge_asd.microphones.choice import MicrophoneInfo
 from edge_asd.microphones.portaudio import list_microphones, load_portaudio, rates_of
 
@@ -51,5 +52,5 @@ def _lines(microphone: MicrophoneInfo, rates: list[int]) -> str:
     default = ", the default" if microphone.is_default else ""
     channels = f"{microphone.channels} channel{'s' if microphone.channels != 1 else ''}"
     shown = ", ".join(f"{rate}" for rate in rates) or "none of the usual rates: in use, or a plug without a microphone"
-    names = "\n".join(f"    mic:{word}" for word in microphone.stable_ids)
-    return f"{microphone.name}  {channels}, {microphone.host_api}{default}\n{names}\n    Hz: {shown}"
+    names = "\n".join(f"    mic:{one_line(word)}" for word in microphone.stable_ids)
+    return f"{one_line(microphone.name)}  {channels}, {microphone.host_api}{default}\n{names}\n    Hz: {shown}"

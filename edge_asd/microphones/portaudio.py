@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+from collections.abc import Iterator
 from typing import Any
 
-from edge_asd.errors import InputError
+from edge_asd.errors import CaptureError, InputError, one_line
 from edge_asd.microphones.choice import MicrophoneInfo, card_number
 from edge_asd.microphones.usb import UsbIdentity, usb_cards
 
@@ -23,6 +24,8 @@ def load_portaudio() -> Any:
     ------
     InputError
         When PortAudio is not installed.
+    CaptureError
+        When it cannot start.
     """
     try:
         import sounddevice  # noqa: PLC0415 - a device that reads files needs no PortAudio
@@ -33,6 +36,10 @@ def load_portaudio() -> Any:
             found=str(error),
             remedy="apt install libportaudio2",
         ) from error
+    except Exception as error:
+        # Its own kind of error comes from the very module that could not be imported.
+        said = one_line(str(error))
+        raise CaptureError(f"PortAudio: cannot start ({said}); see whether ALSA's configuration is whole") from error
     return sounddevice
 
 
@@ -69,9 +76,16 @@ def list_microphones(library: Any, cards: dict[int, UsbIdentity] | None = None) 
             device["index"] == default,
             known.get(_card(device)),
         )
-        for device in library.query_devices()
+        for device in _devices(library, apis)
         if device["max_input_channels"] > 0
     ]
+
+
+def _devices(library: Any, apis: list[Any]) -> Iterator[Any]:
+    """Give the devices one by one: asked for all at once, the library gives none where one's name is no UTF-8."""
+    for number in sorted(number for api in apis for number in api["devices"]):
+        with contextlib.suppress(UnicodeDecodeError):
+            yield library.query_devices(number)
 
 
 def takes(library: Any, microphone: MicrophoneInfo, rate: int, channels: int) -> bool:

@@ -43,11 +43,13 @@ class Library:
         self.started = threading.Event()
 
     def query_hostapis(self) -> list[dict[str, Any]]:
-        return [{"name": "ALSA", "default_input_device": 0}]
+        return [{"name": "ALSA", "default_input_device": 0, "devices": list(range(len(self.devices)))}]
 
-    def query_devices(self) -> list[dict[str, Any]]:
-        common = {"hostapi": 0, "default_samplerate": 44_100.0}
-        return [{"index": number, **common, **device} for number, device in enumerate(self.devices)]
+    def query_devices(self, number: int) -> dict[str, Any]:
+        device = self.devices[number]
+        if isinstance(device["name"], bytes):
+            device = {**device, "name": device["name"].decode()}
+        return {"index": number, "hostapi": 0, "default_samplerate": 44_100.0, **device}
 
     def check_input_settings(self, *, samplerate: int, **_others: Any) -> None:
         if samplerate not in self.rates:
