@@ -47,9 +47,12 @@ class BlockQueue:
         self._overflowed = False
 
     def put(self, samples: Any, frames: int, *, overflowed: bool = False) -> None:
-        """Take a block of so many samples of every channel, in a buffer that will be overwritten; never wait."""
+        """Take a block of so many samples of every channel, in a buffer that will be overwritten; never wait.
+
+        One without samples is no sign of life.
+        """
         self._overflowed |= overflowed
-        if not self._queue.full():
+        if frames and not self._queue.full():
             # Only this thread puts: there is room until it has.
             self._queue.put_nowait(RawBlock(self._position, bytes(samples), self._overflowed))
             self._overflowed = False

@@ -178,6 +178,14 @@ def test_what_finds_no_room_shows_in_the_position() -> None:
     assert blocks.get(0) is None
 
 
+def test_a_block_without_samples_is_none() -> None:
+    blocks = BlockQueue(2)
+    blocks.put(b"", 0, overflowed=True)
+    assert blocks.get(0) is None
+    blocks.put(b"a", FRAMES)
+    assert blocks.get(0) == RawBlock(0, b"a", True)
+
+
 def test_what_came_before_the_microphone_went_is_still_written(library: Library, recording: Recording) -> None:
     recording.next()
     library.play(b"\1" * 8)
