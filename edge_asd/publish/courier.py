@@ -333,3 +333,6 @@ class Courier:
         if session is not None:
             # Leaving politely suppresses the last will: only when our own farewell has arrived.
             session.close(with_will=not farewell)
+        # What it has reported since would keep it, and paho's sockets with it.
+        while not self._reports.empty():
+            self._reports.get_nowait()

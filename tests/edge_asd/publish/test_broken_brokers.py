@@ -367,6 +367,21 @@ def test_connections_that_are_over_leave_no_files_open(
         assert open_files() < before + 30
 
 
+def test_a_publisher_that_has_left_leaves_no_open_file(
+    broker: Broker, make_publisher: MakePublisher, request: pytest.FixtureRequest
+) -> None:
+    def come_and_go() -> int:
+        with make_publisher(broker.port) as publisher:
+            assert publisher.wait_connected(10)
+        return open_files()
+
+    # Not when the garbage collector comes by: each reload of a certificate is another publisher.
+    gc.disable()
+    request.addfinalizer(gc.enable)
+    before = come_and_go()
+    assert [come_and_go() for _ in range(3)] == [before] * 3
+
+
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
