@@ -18,10 +18,10 @@ from edge_asd.explanation import Explanation
 from edge_asd.firmware import Source
 from edge_asd.interpreter import Engine
 from edge_asd.judgement import Audience, Judgement
+from edge_asd.liveness import no_live_signal, too_short
 from edge_asd.pipeline import Pipeline
 from edge_asd.publish import Disturbances, SourceHealth
 from edge_asd.publish.payloads import DelegateHealth, Microphone
-from edge_asd.scoring import no_live_signal, too_short
 
 _log = logging.getLogger(__name__)
 

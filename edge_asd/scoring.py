@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -15,21 +14,16 @@ from numpy.typing import NDArray
 from edge_asd.alarms import read_alarm_rate
 from edge_asd.audio import probe_recording, read_blocks
 from edge_asd.bundle import Bundle
-from edge_asd.capture import Block, Files, SignalFault, open_capture
-from edge_asd.capture.watch import DROPOUT_S
-from edge_asd.errors import InputError
+from edge_asd.capture import SignalFault
 from edge_asd.explanation import BandDeviation, Explanation, MomentDeviation
 from edge_asd.firmware import Decision
 from edge_asd.interpreter import Engine
+from edge_asd.liveness import find_live, live_pieces, said_of, too_short
 from edge_asd.pipeline import Pipeline, Score
-from edge_asd.recipe.graph import Recipe
 
 _log = logging.getLogger(__name__)
 
-_AT_ONCE = 32
-"""Blocks of a live signal that are judged together, some three seconds: the fewer there are, the faster."""
 _NOTHING = Explanation()
-_WORDS: dict[SignalFault, str] = {"dropout": "interrupted", "silent": "silent", "clipped": "clipped"}
 
 
 class RecordingScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,37 +134,19 @@ class Scorer:
             When it cannot be read, or is shorter than the bundle's horizon.
         """
         self._bandwidth.look_at(path)
-        self._pipeline.reset()
-        rate = self._recipe.sample_rate
-        worst, heard, dead = _Worst(), 0, 0
-        faults: set[SignalFault] = set()
-        # Only after a while is it known that a stretch stands still; until then nothing counts that may end in one.
-        hold = round(DROPOUT_S * rate)
-        held: deque[tuple[Score, Explanation]] = deque()
-        for samples, fault in live_stretches(path, self._recipe):
-            heard += len(samples)
-            if fault is not None:
-                faults.add(fault)
-                dead += len(samples)
-                self._pipeline.gap()
-                held.clear()
-                continue
-            for score in self._pipeline.process(samples):
-                # The pipeline does not count what it is spared.
-                held.append((score._replace(end=score.end + dead), self._explain(score, worst)))
-            while held and held[0][0].end <= heard - hold:
-                worst.take(*held.popleft())
-        for score, explanation in held:
-            worst.take(score, explanation)
-        if worst.score is None and faults and heard >= self._recipe.horizon_samples:
+        live = find_live(path, self._recipe)
+        worst = _Worst()
+        for start, blocks in live_pieces(path, self._recipe, live):
+            self._listen(blocks, worst, start)
+        if worst.score is None and live.faults:
             seconds = self._recipe.horizon.seconds
             return UnknownScore(
                 path=str(path),
                 threshold=self._threshold,
-                reason=f"no {seconds:g} s of a live signal, it is {said_of(faults)}",
-                faults=sorted(faults),
+                reason=f"no {seconds:g} s of a live signal, it is {said_of(live.faults)}",
+                faults=sorted(live.faults),
             )
-        return self._record(path, worst, heard, faults)
+        return self._record(path, worst, live.heard, live.faults)
 
     def score(self, path: Path) -> RecordingScore:
         """Judge one recording by all of its sound, whatever it is: there is a score for each.
@@ -181,18 +157,24 @@ class Scorer:
             When it cannot be read, or is shorter than the bundle's horizon.
         """
         self._bandwidth.look_at(path)
+        worst = _Worst()
+        blocks = read_blocks(path, channel=self._recipe.channel, sample_rate=self._recipe.sample_rate)
+        return self._record(path, worst, self._listen(blocks, worst), frozenset())
+
+    def _listen(self, blocks: Iterable[NDArray[np.float32]], worst: _Worst, start: int = 0) -> int:
+        """Judge unbroken sound that begins at sample `start` of a recording, and return how long it is."""
         self._pipeline.reset()
-        worst, heard = _Worst(), 0
-        for block in read_blocks(path, channel=self._recipe.channel, sample_rate=self._recipe.sample_rate):
+        heard = 0
+        for block in blocks:
             heard += len(block)
             for score in self._pipeline.process(block):
-                worst.take(score, self._explain(score, worst))
-        return self._record(path, worst, heard, set())
+                worst.take(score._replace(end=start + score.end), self._explain(score, worst))
+        return heard
 
     def _explain(self, score: Score, worst: _Worst) -> Explanation:
         return self._pipeline.explain() if score.value >= self._threshold and worst.gives_way_to(score) else _NOTHING
 
-    def _record(self, path: Path, worst: _Worst, heard: int, faults: set[SignalFault]) -> RecordingScore:
+    def _record(self, path: Path, worst: _Worst, heard: int, faults: frozenset[SignalFault]) -> RecordingScore:
         if worst.score is None:
             raise too_short(str(path), heard / self._recipe.sample_rate, self._recipe)
         probability = self._rarity.probability(worst.score.value)
@@ -227,55 +209,3 @@ class _Worst:
         self.horizons += 1
         if self.gives_way_to(score):
             self.score, self.explanation = score, explanation
-
-
-def live_stretches(path: Path, recipe: Recipe) -> Iterator[tuple[NDArray[np.float32], SignalFault | None]]:
-    """Give a recording's samples as the daemon hears them, each stretch with what is wrong with the signal by then.
-
-    Raises
-    ------
-    InputError
-        When it cannot be read.
-    """
-    live: list[NDArray[np.float32]] = []
-    address = Files(path, real_time=False)
-    with open_capture(address, sample_rate=recipe.sample_rate, channel=recipe.channel) as capture:
-        for block in capture:
-            # A single recording has no gaps.
-            if not isinstance(block, Block):
-                continue
-            if live and (block.fault is not None or len(live) == _AT_ONCE):
-                yield np.concatenate(live), None
-                live = []
-            if block.fault is None:
-                live.append(block.samples)
-            else:
-                yield block.samples, block.fault
-    if live:
-        yield np.concatenate(live), None
-
-
-def said_of(faults: Iterable[SignalFault]) -> str:
-    """Return what is wrong with a signal, in words."""
-    return " and ".join(sorted(_WORDS[fault] for fault in faults))
-
-
-def no_live_signal(where: str, faults: Iterable[SignalFault], seconds: float) -> InputError:
-    """Return the error for sound without a horizon, of so many seconds, of a live signal."""
-    return InputError(
-        where,
-        expected=f"{seconds:g} s of a live signal",
-        found=f"one that is {said_of(faults)}",
-        remedy="check the gain and the microphone that it was recorded with",
-    )
-
-
-def too_short(where: str, seconds: float, recipe: Recipe) -> InputError:
-    """Return the error for sound that is shorter than the recipe's horizon."""
-    shorter = f", or export with --set horizon.seconds={int(seconds)}" if seconds >= 1 else ""
-    return InputError(
-        where,
-        expected=f"at least {recipe.horizon.seconds:g} s of sound, the horizon of one decision",
-        found=f"{seconds:.6g} s",
-        remedy=f"record longer{shorter}",
-    )

@@ -6,7 +6,7 @@ other folds of the sound, so that the new threshold rests on sound that the grap
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -18,20 +18,18 @@ from numpy.typing import NDArray
 from edge_asd import golden
 from edge_asd.adaptation import Pooled, adapt, adaptable
 from edge_asd.alarms import HeldOut, alarm_rate
-from edge_asd.audio import Roll, find_rooted, probe_recording, tell_apart
+from edge_asd.audio import Roll, find_rooted, tell_apart
 from edge_asd.bundle import Bundle, Manifest, Site, pack, unpack, write_bundle
 from edge_asd.calibration import Calibrated, PartScores, calibrate, join_all
 from edge_asd.errors import InputError
 from edge_asd.explanation import Spectrum, band_edges, measure, normal_arrays, slice_count, spectral_branch
 from edge_asd.firmware import Decision
 from edge_asd.interpreter import Engine
+from edge_asd.liveness import Live, find_live, left_out_dead, live_pieces, require_any_live
 from edge_asd.pipeline import Joiner, Judge, Rows, pool_rows
 from edge_asd.recipe.graph import Recipe, Threshold
-from edge_asd.scoring import BandwidthWatch, live_stretches, too_short
+from edge_asd.scoring import BandwidthWatch
 from edge_asd.suspicion import normal_scores, standing_out
-
-_CLIPPED_SHARE = 0.1
-"""Share of a recording from which it is no longer of use: of ten seconds, the one that keeps it from being judged."""
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -40,13 +38,20 @@ class Heard(NamedTuple):
     """Normal sound, as far as the graph's fixed half."""
 
     runs: list[list[Pooled]]
-    """Pooled rows of each decision, by recording."""
+    """Pooled rows of each decision, by unbroken stretch of live signal."""
     paths: list[Path]
-    """The recordings."""
+    """The recording of each."""
     spectra: list[Spectrum]
     """Spectra of horizons side by side; none where the recipe keeps no spectrum."""
     list_sha256: str
     """SHA-256 over names and samples of the recordings."""
+    notes: list[str]
+    """What was left out of them."""
+
+    @property
+    def recordings(self) -> int:
+        """How many recordings were heard."""
+        return len(set(self.paths))
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +135,8 @@ def listen(bundle: Bundle, paths: Iterable[Path], *, engine: Engine | None = Non
     Raises
     ------
     InputError
-        When one cannot be read, is silent or clipped flat, is shorter than the bundle's horizon, or stands there twice.
+        When one cannot be read, is silent, is shorter than the bundle's horizon, or stands there twice; when
+        none holds a horizon of live signal.
     """
     recipe = bundle.recipe
     rows = Rows(recipe, bundle.networks, engine=engine, where=bundle.where)
@@ -140,35 +146,20 @@ def listen(bundle: Bundle, paths: Iterable[Path], *, engine: Engine | None = Non
     branch, step = spectral_branch(recipe), _step(recipe)
     bands = 0 if branch is None else len(band_edges(recipe.branches[branch], recipe.sample_rate)) - 1
     spectra: list[Spectrum] = []
+    lives: dict[Path, Live] = {}
     for path in paths:
         bandwidth.look_at(path)
-        run: list[Pooled] = []
-        blocks = roll.enter(path, _unclipped(path, recipe))
-        for _, values in rows.of_recording(blocks):
-            if branch is not None and len(run) % step == 0:
-                spectra.append(measure(values[branch], bands, slice_count(recipe)))
-            run.append(pool_rows(recipe.used_branches, values))
-        if not run:
-            raise too_short(str(path), probe_recording(path).seconds, recipe)
-        runs.append(run)
-        names.append(path)
-    return Heard(runs, names, spectra, roll.sha256)
-
-
-def _unclipped(path: Path, recipe: Recipe) -> Iterator[NDArray[np.float32]]:
-    """Pass a recording's samples on, and refuse it after the last where much of it is clipped flat."""
-    heard = clipped = 0
-    for samples, fault in live_stretches(path, recipe):
-        heard += len(samples)
-        clipped += len(samples) if fault == "clipped" else 0
-        yield samples
-    if clipped > _CLIPPED_SHARE * heard:
-        raise InputError(
-            str(path),
-            expected="sound",
-            found=f"a signal that is clipped flat for {clipped / recipe.sample_rate:.0f} s",
-            remedy="leave it out, and lower the gain that it was recorded with",
-        )
+        live = lives[path] = find_live(path, recipe, roll)
+        for _, blocks in live_pieces(path, recipe, live):
+            run: list[Pooled] = []
+            for _, values in rows.of_recording(blocks):
+                if branch is not None and len(run) % step == 0:
+                    spectra.append(measure(values[branch], bands, slice_count(recipe)))
+                run.append(pool_rows(recipe.used_branches, values))
+            runs.append(run)
+            names.append(path)
+    require_any_live(recipe, lives)
+    return Heard(runs, names, spectra, roll.sha256, left_out_dead(recipe, lives))
 
 
 def calibrate_on_site(
@@ -209,7 +200,7 @@ def calibrate_on_site(
         graph = adapt(recipe, fitted, _side_by_side(others, step)) if adapted else fitted
         runs += part_scores(bundle, graph, block)
     calibrated = calibrate(recipe, normal_scores(runs, step), len(blocks))
-    site = Site(parent=bundle.sha256, recordings=len(heard.paths), list_sha256=heard.list_sha256, adapted=adapted)
+    site = Site(parent=bundle.sha256, recordings=heard.recordings, list_sha256=heard.list_sha256, adapted=adapted)
     manifest = msgspec.structs.replace(
         bundle.manifest,
         recipe=recipe,
@@ -276,7 +267,7 @@ def _report(bundle: Bundle, written: Bundle, heard: Heard, calibrated: Calibrate
     return SiteReport(
         bundle=written.sha256,
         parent=bundle.sha256,
-        recordings=len(heard.paths),
+        recordings=heard.recordings,
         decisions=sum(len(run) for run in heard.runs),
         before=_standing(bundle, before),
         after=Standing(
@@ -289,7 +280,7 @@ def _report(bundle: Bundle, written: Bundle, heard: Heard, calibrated: Calibrate
         rule=after.rule,
         suspicious=list(reasons),
         reasons=reasons,
-        notes=calibrated.notes,
+        notes=[*heard.notes, *calibrated.notes],
     )
 
 

@@ -58,12 +58,13 @@ LAYERS = {
     "alarms": "arrays bundle decision firmware recipe",
     "calibration": "alarms bundle errors extremes firmware gamma pipeline recipe tail",
     "golden": "bundle errors interpreter pipeline recipe",
-    "scoring": "alarms audio bundle capture errors explanation firmware interpreter pipeline recipe",
+    "liveness": "audio capture errors recipe",
+    "scoring": "alarms audio bundle capture explanation firmware interpreter liveness pipeline",
     "adaptation": "arrays bundle detector pipeline recipe",
     "suspicion": "calibration errors pipeline recipe",
     "site": (
         "adaptation alarms audio bundle calibration errors explanation firmware golden interpreter pipeline recipe "
-        "scoring suspicion"
+        "liveness scoring suspicion"
     ),
     # What a person writes and reads.
     "configuration": "errors files firmware recipe",
@@ -79,7 +80,7 @@ LAYERS = {
     "web": "firmware metrics publish",
     "plan": "audio bundle capture configuration errors files firmware golden interpreter publish",
     "check": "alarms bundle capture configuration firmware plan publish recipe",
-    "listener": "bundle capture errors evidence explanation firmware interpreter judgement pipeline publish scoring",
+    "listener": "bundle capture errors evidence explanation firmware interpreter judgement liveness pipeline publish",
     "crew": "capture errors evidence firmware judgement listener plan publish",
     "roster": "errors files publish",
     "report": "configuration crew interpreter plan publish version vitals",
@@ -93,7 +94,7 @@ LAYERS = {
     "commands.devices": "errors microphones",
     "commands.monitor": "configuration errors files firmware monitor",
     "commands.recipes": "recipe.shipped",
-    "commands.score": "audio bundle errors interpreter scoring text",
+    "commands.score": "audio bundle errors interpreter liveness scoring text",
     "commands.verify": "bundle golden interpreter scoring",
     "commands": "",
     "cli": "errors version",

@@ -21,7 +21,8 @@ EXAMPLE = """\
   edge-asd calibrate pump.easd monday/ tuesday/ -o here.easd --adapt --false-alarms-per-week 1
 
 All recordings must be of the machine in good order: an hour makes a threshold, a working day an exact one. What is
-anomalous by its name or folder (abnormal/, anomaly_001.wav) is left out, and named.
+anomalous by its name or folder (abnormal/, anomaly_001.wav) is left out, and named; so are stretches that are silent,
+interrupted or clipped flat.
 With --adapt the scaler and the means of Gaussian detectors move to what is heard here: after a change of the
 microphone, its gain or its place. Nothing is trained, and the bundle given stays as it is."""
 

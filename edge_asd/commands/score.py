@@ -12,7 +12,8 @@ from edge_asd.audio import find_recordings
 from edge_asd.bundle import read_bundle
 from edge_asd.errors import InputError, one_line
 from edge_asd.interpreter import Engine
-from edge_asd.scoring import RecordingScore, Scorer, UnknownScore, no_live_signal, said_of
+from edge_asd.liveness import no_live_signal, said_of
+from edge_asd.scoring import RecordingScore, Scorer, UnknownScore
 from edge_asd.text import to_json
 
 Judged = RecordingScore | UnknownScore

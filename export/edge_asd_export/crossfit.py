@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -153,11 +153,22 @@ def decision_scores(recipe: Recipe, fitted: Fitted, stretches: Sequence[Stretch]
     """Score the sound of stretches as a device would that hears it, and give each unbroken run of decisions."""
     rows = Rows(recipe, fitted.networks, where=recipe.name)
     judged = Judge(recipe, fitted.arrays, where=recipe.name)
-    for path, of_recording in groupby(stretches, key=lambda stretch: stretch.recording):
-        starts = [stretch.start for stretch in of_recording]
-        recording = read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
-        blocks = cut_blocks(recording, starts[0], starts[-1] + recipe.horizon_samples)
+    for run in _runs(stretches, recipe.horizon_samples):
+        recording = read_blocks(run[0].recording, channel=recipe.channel, sample_rate=recipe.sample_rate)
+        blocks = cut_blocks(recording, run[0].start, run[-1].start + recipe.horizon_samples)
         yield _stacked([judged.part_scores(judged.features(row_set)) for _, row_set in rows.of_recording(blocks)])
+
+
+def _runs(stretches: Sequence[Stretch], length: int) -> list[list[Stretch]]:
+    """Cut stretches into those that follow one another without a gap."""
+    runs: list[list[Stretch]] = []
+    for stretch in stretches:
+        before = runs[-1][-1] if runs else None
+        if before and (before.recording, before.start + length) == (stretch.recording, stretch.start):
+            runs[-1].append(stretch)
+        else:
+            runs.append([stretch])
+    return runs
 
 
 class Alignment(NamedTuple):

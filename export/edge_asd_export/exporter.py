@@ -20,10 +20,11 @@ from edge_asd.calibration import Calibrated, calibrate
 from edge_asd.errors import InputError
 from edge_asd.files import require_writable
 from edge_asd.interpreter import Engine
+from edge_asd.liveness import find_live, live_pieces
 from edge_asd.pipeline import Pipeline
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.models import Trained
-from edge_asd.scoring import Scorer
+from edge_asd.scoring import RecordingScore, Scorer
 from edge_asd.version import __version__
 from edge_asd_export.bandwidth import limit_bandwidth
 from edge_asd_export.boards import Board
@@ -33,7 +34,14 @@ from edge_asd_export.explaining import explanation_arrays
 from edge_asd_export.fit import Arrays, Embedders, Fitted, fit_graph
 from edge_asd_export.fitting.requirements import listed
 from edge_asd_export.labels import Labelled, sort_recordings
-from edge_asd_export.material import Material, Stretch, gather, gather_labelled, side_by_side_horizons
+from edge_asd_export.material import (
+    Material,
+    Stretch,
+    gather,
+    gather_labelled,
+    leave_out_unfit,
+    side_by_side_horizons,
+)
 from edge_asd_export.memory import Memory
 from edge_asd_export.oddities import odd_recordings
 from edge_asd_export.pretrained import GivenWeights, store_pretrained
@@ -113,7 +121,8 @@ def export(
     _check_seed(seed)
     require_writable(output)
     spare_recording(output)
-    labelled = recordings if isinstance(recordings, Labelled) else sort_recordings(find_rooted(recordings))
+    given = recordings if isinstance(recordings, Labelled) else sort_recordings(find_rooted(recordings))
+    labelled, unfit = leave_out_unfit(given, recipe, reporter)
     recipe = name_sections(limit_bandwidth(recipe, labelled.training), labelled.training)
     ledger = Ledger(board, reporter.say)
     pretrained = store_pretrained(
@@ -127,7 +136,7 @@ def export(
     judged = [material.stretches[index] for index in judged_among(recipe, material.stretches)]
     arrays |= explanation_arrays(recipe, judged)
     arrays |= _golden(recipe, judged, calibrated, arrays, selected.networks)
-    manifest = _manifest(selected, labelled, material, calibrated, seed)
+    manifest = _manifest(selected, material, calibrated, seed)
     # What stands at `output` gives way only to a bundle that was proved.
     bundle = unpack(pack(manifest, arrays, selected.networks), str(output))
     golden.require(bundle)
@@ -139,6 +148,8 @@ def export(
     excerpts = [Excerpt(stretch.recording, stretch.start) for stretch in judged]
     notes = [
         *_left_out(labelled),
+        *unfit,
+        *material.notes,
         *several_machines(recipe, labelled.training),
         *selected.notes,
         *calibrated.notes,
@@ -212,9 +223,7 @@ def _samples(recipe: Recipe, stretch: Stretch) -> NDArray[np.float32]:
     return np.concatenate(list(cut_blocks(blocks, stretch.start, stretch.start + recipe.horizon_samples)))
 
 
-def _manifest(
-    selected: Selected, labelled: Labelled, material: Material, calibrated: Calibrated, seed: int
-) -> Manifest:
+def _manifest(selected: Selected, material: Material, calibrated: Calibrated, seed: int) -> Manifest:
     return Manifest(
         schema=SCHEMA,
         recipe=selected.recipe,
@@ -222,7 +231,7 @@ def _manifest(
         networks=selected.records,
         calibration=calibrated.record,
         training=Training(
-            recordings=len(labelled.training),
+            recordings=material.recordings,
             horizons=len(material.stretches),
             list_sha256=material.list_sha256,
             native_rates=material.native_rates,
@@ -244,7 +253,8 @@ def _test(bundle: Bundle, labelled: Labelled, reporter: Reporter) -> dict[Path, 
     if not paths:
         return {}
     scorer = Scorer(bundle)
-    return {path: scorer.score(path).score for path in reporter.track(paths, "scoring test recordings")}
+    judged = {path: scorer.judge(path) for path in reporter.track(paths, "scoring test recordings")}
+    return {path: found.score for path, found in judged.items() if isinstance(found, RecordingScore)}
 
 
 def _quality(bundle: Bundle, labelled: Labelled, test_scores: Mapping[Path, float], reporter: Reporter) -> Quality:
@@ -262,9 +272,9 @@ def _stretch_scores(bundle: Bundle, paths: Sequence[Path], reporter: Reporter) -
     recipe = side_by_side_horizons(bundle.recipe)
     pipeline = Pipeline(bundle._replace(manifest=msgspec.structs.replace(bundle.manifest, recipe=recipe)))
     for path in reporter.track(paths, "scoring stretches of test recordings"):
-        pipeline.reset()
-        for block in read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate):
-            yield from (score.value for score in pipeline.process(block))
+        for _, blocks in live_pieces(path, recipe, find_live(path, recipe)):
+            pipeline.reset()
+            yield from (score.value for block in blocks for score in pipeline.process(block))
 
 
 def _ranked(normal: Sequence[float], anomalous: Sequence[float], what: Literal["recordings", "stretches"]) -> Quality:

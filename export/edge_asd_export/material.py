@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from edge_asd.audio import Roll, probe_recording, read_blocks
+from edge_asd.audio import Roll, probe_recording
+from edge_asd.errors import InputError
+from edge_asd.liveness import Live, find_live, left_out_dead, live_pieces, require_any_live
 from edge_asd.pipeline import Rows, RowSet
 from edge_asd.recipe.graph import Horizon, Recipe
-from edge_asd.scoring import too_short
-from edge_asd_export.labels import section_of
+from edge_asd_export.fitting.requirements import listed
+from edge_asd_export.labels import Labelled, section_of
 from edge_asd_export.memory import Memory, RememberedRows, rows_of
 from edge_asd_export.progress import SILENT, Reporter
 
@@ -43,6 +44,13 @@ class Material(NamedTuple):
     """Sampling rates met, in hertz, ascending."""
     list_sha256: str
     """SHA-256 over names and samples of the recordings."""
+    notes: list[str]
+    """What was left out of them."""
+
+    @property
+    def recordings(self) -> int:
+        """How many recordings the stretches are of."""
+        return len({stretch.recording for stretch in self.stretches})
 
 
 def gather(
@@ -53,7 +61,7 @@ def gather(
     networks: Mapping[str, bytes] | None = None,
     memory: Memory | None = None,
 ) -> Material:
-    """Read recordings and cut them into stretches of one horizon, one after another.
+    """Read recordings and cut their live signal into stretches of one horizon, one after another.
 
     Parameters
     ----------
@@ -71,20 +79,20 @@ def gather(
     Raises
     ------
     InputError
-        When a recording cannot be read, is silent, is shorter than the horizon, or stands there twice.
+        When a recording cannot be read, is silent, is shorter than the horizon, or stands there twice; when none holds
+        a horizon of live signal.
     """
     rows = _rows(recipe, networks, memory)
     stretches: list[Stretch] = []
     rates: set[int] = set()
     roll = Roll()
+    lives: dict[Path, Live] = {}
     for path in reporter.track(paths, "reading recordings"):
-        info = probe_recording(path)
-        found = list(_cut(roll.enter(path, _blocks(path, recipe)), path, rows, recipe))
-        if not found:
-            raise too_short(str(path), info.seconds, recipe)
-        stretches += found
-        rates.add(info.native_rate)
-    return Material(stretches, sorted(rates), roll.sha256)
+        lives[path] = find_live(path, recipe, roll)
+        stretches += _cut(path, lives[path], rows, recipe)
+        rates.add(probe_recording(path).native_rate)
+    require_any_live(recipe, lives)
+    return Material(stretches, sorted(rates), roll.sha256, left_out_dead(recipe, lives))
 
 
 def gather_labelled(
@@ -95,12 +103,30 @@ def gather_labelled(
     networks: Mapping[str, bytes] | None = None,
     memory: Memory | None = None,
 ) -> list[Stretch]:
-    """Read recordings that are not trained on, and cut them as `gather` does; too short ones have no stretch."""
+    """Read recordings, whether or not they are trained on, and cut them as `gather` does."""
     rows = _rows(recipe, networks, memory)
     stretches: list[Stretch] = []
     for path in reporter.track(paths, "reading test recordings"):
-        stretches += _cut(_blocks(path, recipe), path, rows, recipe)
+        stretches += _cut(path, find_live(path, recipe), rows, recipe)
     return stretches
+
+
+def leave_out_unfit(labelled: Labelled, recipe: Recipe, reporter: Reporter = SILENT) -> tuple[Labelled, list[str]]:
+    """Leave out the recordings to test with that could not be judged in the end, and return a note that names them.
+
+    They only serve to say how well an export works, and are no reason to go without it.
+    """
+    faults: dict[Path, str] = {}
+    for path in reporter.track([*labelled.normal, *labelled.anomalous], "looking at test recordings"):
+        try:
+            require_any_live(recipe, {path: find_live(path, recipe)})
+        except InputError as error:
+            faults[path] = f"{path} ({error.found})"
+    left = labelled._replace(
+        normal=[path for path in labelled.normal if path not in faults],
+        anomalous=[path for path in labelled.anomalous if path not in faults],
+    )
+    return left, [f"not tested with: {listed(list(faults.values()))}"] if faults else []
 
 
 def side_by_side_horizons(recipe: Recipe) -> Recipe:
@@ -115,12 +141,8 @@ def _rows(recipe: Recipe, networks: Mapping[str, bytes] | None, memory: Memory |
     return rows_of(recipe, networks or {}, memory)
 
 
-def _blocks(path: Path, recipe: Recipe) -> Iterator[NDArray[np.float32]]:
-    return read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
-
-
-def _cut(
-    blocks: Iterable[NDArray[np.float32]], path: Path, rows: Rows | RememberedRows, recipe: Recipe
-) -> Iterator[Stretch]:
-    for end, row_set in rows.of_recording(blocks):
-        yield Stretch(path, end - recipe.horizon_samples, {name: np.array(each) for name, each in row_set.items()})
+def _cut(path: Path, live: Live, rows: Rows | RememberedRows, recipe: Recipe) -> Iterator[Stretch]:
+    for start, blocks in live_pieces(path, recipe, live):
+        for end, row_set in rows.of_recording(blocks):
+            first = start + end - recipe.horizon_samples
+            yield Stretch(path, first, {name: np.array(each) for name, each in row_set.items()})

@@ -19,10 +19,10 @@ from edge_asd.bundle import Fidelity
 from edge_asd.errors import InputError
 from edge_asd.features import build_front_end
 from edge_asd.files import read_limited
+from edge_asd.liveness import too_short
 from edge_asd.pipeline import Rows, patch_shape
 from edge_asd.recipe.graph import Branch, Recipe
 from edge_asd.recipe.models import RANDOM, Net, Quantization, TfliteFile
-from edge_asd.scoring import too_short
 from edge_asd.version import __version__
 from edge_asd_export.conversion import convert
 from edge_asd_export.cost import Cost, Ledger, patches_per_second

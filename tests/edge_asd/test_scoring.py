@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from edge_asd.bundle import Bundle, read_bundle
 from edge_asd.errors import InputError
+from edge_asd.liveness import too_short
 from edge_asd.pipeline import Pipeline
-from edge_asd.scoring import Scorer, UnknownScore, too_short
+from edge_asd.scoring import Scorer, UnknownScore
 from tests.handmade import RATE, hum, write_handmade
 
 FULL_SCALE = 2**15

@@ -168,6 +168,16 @@ def test_decisions_are_those_of_a_device_and_hold_the_stretches(recordings: list
     np.testing.assert_allclose(side_by_side, expected, rtol=1e-6)
 
 
+def test_no_decision_hears_both_sides_of_a_stretch_that_is_left_out(recordings: list[Path]) -> None:
+    graph = recipe()
+    stretches = gather(recordings[:1], graph).stretches
+    fitted = fit(graph, stretches, seed=0, advance=ADVANCE)
+    (whole,) = decision_scores(graph, fitted, stretches)
+    before, after = decision_scores(graph, fitted, [*stretches[:2], *stretches[3:]])
+    np.testing.assert_allclose(before["steady"], whole["steady"][:5])
+    assert len(after["steady"]) == 9
+
+
 def test_alignment_brings_one_graphs_scores_to_anothers() -> None:
     scores = np.random.default_rng(0).normal(size=200)
     other = 3.0 + 1.5 * scores

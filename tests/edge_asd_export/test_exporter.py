@@ -238,14 +238,15 @@ def test_no_recording_gives_way_to_a_bundle(tmp_path: Path) -> None:
     assert first.read_bytes() == kept
 
 
-def test_a_labelled_recording_that_cannot_be_judged_costs_no_older_bundle(tmp_path: Path) -> None:
+def test_a_labelled_recording_that_cannot_be_judged_costs_no_export(tmp_path: Path) -> None:
     write_normal(tmp_path / "normal", 6)
-    write(tmp_path / "abnormal" / "a.wav", hum(0.5, 99))
-    older = tmp_path / "a.easd"
-    older.write_bytes(b"older")
-    with pytest.raises(InputError, match=r"abnormal/a\.wav: expected at least 1 s of sound"):
-        export([tmp_path], recipe(WITHOUT_NET), older)
-    assert older.read_bytes() == b"older"
+    short, dead = tmp_path / "abnormal" / "short.wav", tmp_path / "abnormal" / "dead.wav"
+    write(short, hum(0.5, 99))
+    write(dead, np.zeros(2 * RATE, np.float32))
+    made = export([tmp_path], recipe(WITHOUT_NET), tmp_path / "a.easd")
+    assert made.bundle.manifest.quality is None
+    assert made.test_scores == {}
+    assert f"not tested with: {dead} (one that is interrupted), {short} (0.5 s)" in made.notes
 
 
 def test_a_bundle_that_fails_its_own_test_never_takes_anothers_place(

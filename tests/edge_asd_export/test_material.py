@@ -9,7 +9,8 @@ import pytest
 
 from edge_asd.errors import InputError
 from edge_asd.pipeline import Rows
-from edge_asd_export.material import gather, gather_labelled
+from edge_asd_export.labels import Labelled
+from edge_asd_export.material import gather, leave_out_unfit
 from tests.edge_asd_export.small import recipe, write, write_normal
 from tests.handmade import RATE, hum
 
@@ -79,4 +80,36 @@ def test_a_recording_shorter_than_the_horizon_is_named(tmp_path: Path) -> None:
     paths = [*write_normal(tmp_path, 2), write(tmp_path / "short.wav", hum(0.9, 7))]
     with pytest.raises(InputError, match=r"short\.wav: expected at least 1 s of sound.*found 0\.9 s"):
         gather(paths, recipe())
-    assert [stretch.recording.name for stretch in gather_labelled(paths, recipe())] == ["00.wav", "01.wav"]
+
+
+def test_what_is_no_live_signal_is_not_fitted_to(tmp_path: Path) -> None:
+    flat, still = np.sign(hum(2.0, 1)).astype(np.float32), np.zeros(RATE, np.float32)
+    paths = [
+        write(tmp_path / "clipped.wav", flat),
+        write(tmp_path / "gap.wav", np.concatenate([hum(2.0, 2), still, hum(1.5, 3)])),
+        write(tmp_path / "live.wav", hum(2.0, 4)),
+    ]
+    material = gather(paths, recipe())
+    found = [(stretch.recording.name, stretch.start) for stretch in material.stretches]
+    # Within a tenth of a second of what is not live, nothing counts.
+    assert found == [("gap.wav", 0), ("gap.wav", 3 * RATE), ("live.wav", 0), ("live.wav", RATE)]
+    assert material.recordings == 2
+    (note,) = material.notes
+    assert "clipped.wav (clipped, " in note
+    assert "gap.wav (interrupted, " in note
+    assert "live.wav" not in note
+    with pytest.raises(InputError, match=r"clipped\.wav: expected 1 s of a live signal, found one that is clipped"):
+        gather(paths[:1], recipe())
+
+
+def test_recordings_to_test_with_that_cannot_be_judged_are_left_out(tmp_path: Path) -> None:
+    good = write_normal(tmp_path, 2)
+    short = write(tmp_path / "short.wav", hum(0.9, 7))
+    dead = write(tmp_path / "dead.wav", np.zeros(2 * RATE, np.float32))
+    text = tmp_path / "text.wav"
+    text.write_text("none")
+    left, notes = leave_out_unfit(Labelled(good, [good[0], short], [dead, good[1], text]), recipe())
+    assert left == Labelled(good, [good[0]], [good[1]])
+    (note,) = notes
+    assert f"{short} (0.9 s), {dead} (one that is interrupted), {text} (something else" in note
+    assert leave_out_unfit(left, recipe()) == (left, [])

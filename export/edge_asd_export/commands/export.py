@@ -21,7 +21,7 @@ EXAMPLE = """\
 
 RECORDINGS are normal sound: a plain folder, normal/ beside abnormal/, or a MIMII or DCASE folder. What is anomalous by
 its name or folder (abnormal/, anomaly_001.wav) is never trained on; it only serves to say how well the two are told
-apart."""
+apart. Stretches that are silent, interrupted or clipped flat are left out, and named."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from edge_asd.audio import probe_recording, read_blocks
 from edge_asd.bundle import Bundle
+from edge_asd.liveness import too_short
 from edge_asd.pipeline import Joiner, Judge
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.sections import judging
-from edge_asd.scoring import too_short
 from edge_asd_export.cost import Ledger
 from edge_asd_export.crossfit import part_scores
 from edge_asd_export.fit import Fitted, fit
