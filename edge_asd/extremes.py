@@ -17,6 +17,8 @@ _EXPONENTIAL = 1e-6
 """Shape below which the distribution is the exponential one to every digit that counts."""
 _PRIOR_SCORES = 10.0
 """How many excesses the assumption of an exponential tail weighs (Vehtari et al. 2024, appendix G)."""
+_LEAST_MEAN = float(np.finfo(np.float64).tiny)
+"""What a mean excess of 0 counts as."""
 _FEW = 5
 """Excesses below which no shape is fitted."""
 
@@ -53,7 +55,7 @@ def fit_pareto(excesses: NDArray[np.float64]) -> ParetoTail:
     ParetoTail
         With the shape found, and the scale that gives the excesses' own mean.
     """
-    mean = max(float(np.mean(excesses)), np.finfo(np.float64).tiny)
+    mean = max(float(np.mean(excesses)), _LEAST_MEAN)
     if len(excesses) < _FEW or float(np.ptp(excesses)) == 0.0:
         return ParetoTail(mean, 0.0)
     shape = _profile_shape(np.sort(excesses))

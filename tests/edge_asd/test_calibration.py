@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_asd.bundle import Calibration
 from edge_asd.calibration import Calibrated, NormalScores, calibrate, pareto_quantile
 from edge_asd.errors import InputError
 from edge_asd.recipe.graph import Threshold
@@ -51,6 +52,15 @@ def test_pareto_quantile_of_an_exponential() -> None:
     scores = np.random.default_rng(0).exponential(size=20_000)
     for share in (0.5, 0.05, 1e-3, 1e-5):
         assert pareto_quantile(scores, share) == pytest.approx(-math.log(share), rel=0.1)
+
+
+def test_a_detector_that_gives_most_sound_one_score_has_a_threshold_that_can_be_written() -> None:
+    scores = np.concatenate([np.linspace(0.0, 1.0, 50), np.full(150, 2.0)])
+    graph = msgspec.structs.replace(recipe(), join="none", parts={"level": recipe().parts["level"]})
+    graph = msgspec.structs.replace(graph, threshold=Threshold(rule="gpd"))
+    record = calibrate(graph, NormalScores({"level": scores}, {"level": scores}, np.array([200])), 5).record
+    assert record.threshold == 2.0
+    assert msgspec.json.decode(msgspec.json.encode(record), type=Calibration) == record
 
 
 def test_gamma_copes_with_scores_below_zero_and_refuses_equal_ones() -> None:
