@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_asd.features.types import Float32, Reals, read_only
 from edge_asd.recipe.front_ends import Rms
 
 _ROWS = 96
-"""Frames whose squares are held at once."""
+"""Frames whose values are held at once."""
 
 
 class Level:
     """Root mean square of each frame in dB re full scale: 10·log10(max(mean(x²), amin)).
 
-    The mean is `librosa.feature.rms(center=False)` squared, computed in double precision. Samples that are not finite
-    count as 0, and the level is always finite.
+    The mean is `librosa.feature.rms(center=False)` squared, computed in double precision; without an offset, the
+    variance takes its place. Samples that are not finite count as 0, and the level is always finite.
 
     Parameters
     ----------
@@ -34,8 +35,8 @@ class Level:
         self.frame_length = settings.frame_length
         self.hop_length = settings.hop_length
         self.n_features = 1
-        self._amin = settings.amin
-        self._squares = np.empty((_ROWS, self.frame_length))
+        self._amin, self._without_offset = settings.amin, settings.without_offset
+        self._values = np.empty((_ROWS, self.frame_length))
         self._features = np.empty((_ROWS, 1), np.float32)
 
     def process(self, frames: Reals) -> Float32:
@@ -50,10 +51,13 @@ class Level:
         return read_only(self._features[: len(frames)])
 
     def _compute_chunk(self, frames: Reals, out: Float32) -> None:
-        squares = self._squares[: len(frames)]
-        np.square(frames, out=squares, dtype=np.float64)
-        means = squares.mean(axis=1)
-        if not np.isfinite(means).all():
-            np.nan_to_num(squares, copy=False, posinf=0.0)
-            means = squares.mean(axis=1)
+        finite = np.isfinite(frames)
+        means = self._mean_squares(frames if finite.all() else np.where(finite, frames, 0))
         out[:] = 10.0 * np.log10(np.maximum(means, self._amin))
+
+    def _mean_squares(self, frames: Reals) -> NDArray[np.float64]:
+        values = self._values[: len(frames)]
+        offset = frames.mean(axis=1, dtype=np.float64, keepdims=True) if self._without_offset else 0.0
+        np.subtract(frames, offset, out=values, dtype=np.float64)
+        np.square(values, out=values)
+        return np.asarray(values.mean(axis=1))

@@ -193,6 +193,8 @@ class Rms(Settings, tag_field="kind", tag="rms"):
     """Samples from one frame to the next."""
     amin: PositiveFloat = 1e-10
     """Mean squares smaller than this count as this."""
+    without_offset: bool = False
+    """Take each frame about its own mean: what a converter adds to every sample is no sound."""
 
     def __post_init__(self) -> None:
         if self.hop_length > self.frame_length:

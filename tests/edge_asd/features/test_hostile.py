@@ -39,6 +39,7 @@ FRONT_ENDS |= {
     "fixed limits": (Image(limits=(-80.0, 0.0)), 16000),
     "top_db": (LogMel(center=True, pad_mode="reflect", segment_length=LENGTH, log=Decibel(top_db=30.0)), 16000),
     "rms": (Rms(), 16000),
+    "rms without offset": (Rms(without_offset=True), 16000),
     "least decibel": (LogMel(log=Decibel(amin=1.2e-38)), 16000),
     "least logarithm": (LogMel(log=Logarithm(scale=1.2e-38, offset=1.2e-38)), 16000),
     "largest logarithm": (LogMel(log=Logarithm(scale=3.4e38, offset=3.4e38)), 16000),
@@ -123,7 +124,7 @@ def test_frames_beside_a_broken_one_keep_their_bits(name: str, value: float) -> 
 
 
 @pytest.mark.parametrize("signal", ["NaN here and there", "all of them", "largest"])
-@pytest.mark.parametrize("name", ["single", "vggish", "rms"])
+@pytest.mark.parametrize("name", ["single", "vggish", "rms", "rms without offset"])
 def test_what_is_repaired_does_not_depend_on_blocks(name: str, signal: str) -> None:
     settings, rate = FRONT_ENDS[name]
     front_end = build_front_end(settings, rate)

@@ -29,6 +29,16 @@ def test_full_scale_sine_is_at_minus_three_decibels() -> None:
     assert front_end.process(sine[np.newaxis])[0, 0] == pytest.approx(-3.0103, abs=1e-4)
 
 
+@pytest.mark.parametrize("offset", [0.0, 0.1, -0.9])
+def test_an_offset_of_the_converter_is_no_level(offset: float) -> None:
+    front_end = build_front_end(Rms(without_offset=True), 16000)
+    frame = 1e-3 * np.random.default_rng(1).standard_normal((3, 1024))
+    expected = 10.0 * np.log10(frame.var(axis=1))
+    np.testing.assert_allclose(front_end.process(frame + offset)[:, 0], expected, rtol=0, atol=1e-5)
+    plain = build_front_end(Rms(), 16000).process(frame + 0.1)
+    np.testing.assert_allclose(plain, -20.0, atol=0.01)
+
+
 def test_a_frame_of_the_wrong_length_is_refused() -> None:
     front_end = build_front_end(Rms(), 16000)
     with pytest.raises(ValueError, match="1024 samples, got 1000"):

@@ -32,6 +32,7 @@ STREAMS: dict[str, tuple[FrontEnd, int]] = {
     "all bins": (LogSpectrogram(n_fft=500, hop_length=125), 16000),
     "half precision": (LogMel(log=Logarithm(base="10", float16=True)), 16000),
     "rms": (Rms(), 16000),
+    "rms without offset": (Rms(without_offset=True), 16000),
 }
 SEGMENTS: dict[str, tuple[FrontEnd, int]] = {
     "openl3-v0.4-mel128": (Preset(name="openl3-v0.4-mel128"), 48000),
