@@ -5,14 +5,17 @@ What the daemon would not judge is neither judged, trained on nor calibrated wit
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.audio import Roll, cut_blocks, read_blocks
+from edge_asd.audio import Roll, read_blocks
 from edge_asd.capture import Block, Files, SignalFault, open_capture
 from edge_asd.capture.watch import DROPOUT_S
 from edge_asd.errors import InputError
@@ -73,10 +76,28 @@ def require_any_live(recipe: Recipe, lives: Mapping[Path, Live]) -> None:
 
 
 def live_pieces(path: Path, recipe: Recipe, live: Live) -> Iterator[tuple[int, Iterator[NDArray[np.float32]]]]:
-    """Give the start and the samples, block by block, of each span of a recording."""
-    for span in live.spans:
-        blocks = read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
-        yield span.start, cut_blocks(blocks, *span)
+    """Give the start and the samples, block by block, of each span of a recording, which is read once.
+
+    The blocks of a span are to be taken before the next span is.
+    """
+    blocks = read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
+    for start, pieces in groupby(_cut(blocks, live.spans), key=itemgetter(0)):
+        yield start, map(itemgetter(1), pieces)
+
+
+def _cut(blocks: Iterable[NDArray[np.float32]], spans: Iterable[Span]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Give what lies within spans, each piece with the start of its own."""
+    position, waiting = 0, deque(spans)
+    for block in blocks:
+        begin, position = position, position + len(block)
+        while waiting and waiting[0].start < position:
+            start, stop = waiting[0]
+            yield start, block[max(0, start - begin) : stop - begin]
+            if stop > position:
+                break
+            waiting.popleft()
+        if not waiting:
+            return
 
 
 class _Finder:
