@@ -7,7 +7,7 @@ of sound that the graph had not been fitted to.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,12 +25,18 @@ from edge_asd.tail import Tail, fit_tail
 
 ENOUGH_STRETCHES = 40
 """Held-out stretches below which a threshold is strict rather than exact."""
-_FEWEST_STRETCHES = 3
+FEWEST_STRETCHES = 3
+"""Held-out stretches without which there is no threshold."""
 _TAIL_SHARE = 0.1
 """Share of the scores that a generalized Pareto tail is fitted to."""
 
 PartScores = dict[str, NDArray[np.float64]]
 """Scores by part, shape (n,) each."""
+
+
+def in_a_row(pieces: Sequence[PartScores]) -> PartScores:
+    """Return the scores of several pieces one after another; all are of the same parts."""
+    return {part: np.concatenate([piece[part] for piece in pieces]) for part in pieces[0]}
 
 
 class NormalScores(NamedTuple):
@@ -73,10 +79,10 @@ def calibrate(recipe: Recipe, scores: NormalScores, folds: int) -> Calibrated:
         When there is too little sound, or the rule cannot be applied to its scores.
     """
     stretches = len(next(iter(scores.stretches.values())))
-    if stretches < _FEWEST_STRETCHES:
+    if stretches < FEWEST_STRETCHES:
         raise InputError(
             "normal sound",
-            expected=f"at least {_FEWEST_STRETCHES} stretches of {recipe.horizon.seconds:g} s",
+            expected=f"at least {FEWEST_STRETCHES} stretches of {recipe.horizon.seconds:g} s",
             found=str(stretches),
             remedy=f"record more; {ENOUGH_STRETCHES} or more make a threshold that can be relied on",
         )

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asd.audio import from_int16
 from edge_asd.bundle import Bundle, arrays_under
 from edge_asd.errors import CheckFailedError, InputError
 from edge_asd.interpreter import Engine
@@ -21,7 +22,6 @@ from edge_asd.recipe.graph import Recipe
 _PATCHES_KEPT = 64
 _VALUES_KEPT = 1 << 17
 """Numbers that all patches kept of a branch may hold together, unless a single one holds more."""
-_FULL_SCALE = 32768.0
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -48,16 +48,11 @@ def without_samples(bundle: Bundle) -> Bundle:
     return bundle._replace(arrays=kept)
 
 
-def to_pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Return samples in [−1, 1) as 16-bit integers, the form they have in a bundle."""
-    return np.asarray(np.clip(np.rint(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1), np.int16)
-
-
 def compute_stages(
     recipe: Recipe, arrays: Arrays, networks: Mapping[str, bytes], pcm: NDArray[np.int16], *, engine: Engine, where: str
 ) -> dict[str, NDArray[np.float64]]:
     """Return what each stage makes of one horizon of sound, by stage name."""
-    samples = pcm.astype(np.float32) / np.float32(_FULL_SCALE)
+    samples = from_int16(pcm)
     _, patches = next(Rows(recipe.without_models(), {}, where=where).process(samples))
     stages = {f"patches/{name}": _few(values).astype(np.float64) for name, values in patches.items()}
     end, rows = next(Rows(recipe, networks, engine=engine, where=where).process(samples))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec.structs import replace
 
-from edge_asd.alarms import HeldOut, alarm_rate
+from edge_asd.alarms import HeldOut, alarm_rate, asked_per_week
 from edge_asd.bundle import Bundle
+from edge_asd.calibration import FEWEST_STRETCHES
 from edge_asd.errors import InputError
 from edge_asd.firmware import Decision
 from edge_asd.judgement import Judgement
 
 USUAL_S = 600.0
 """Seconds to listen for where nobody says."""
-_FEWEST_STRETCHES = 3
 _USUAL_PER_WEEK = 1.0
 
 
@@ -39,7 +40,7 @@ def recalibrate(judgement: Judgement, bundle: Bundle, decision: Decision, second
     horizon = bundle.recipe.horizon
     asked = USUAL_S if seconds is None else seconds
     # Rounded, since three times 0.2 s is a little more than 0.6 s otherwise.
-    least = round(_FEWEST_STRETCHES * horizon.seconds, 9)
+    least = round(FEWEST_STRETCHES * horizon.seconds, 9)
     if asked < least:
         raise InputError("value", expected=f"at least {least:g} seconds to listen for", found=f"{asked:g}")
     scores = np.array(judgement.gather(asked))
@@ -53,9 +54,6 @@ def recalibrate(judgement: Judgement, bundle: Bundle, decision: Decision, second
 
 
 def _per_week(bundle: Bundle, decision: Decision) -> float:
-    rule = bundle.recipe.threshold
-    if decision.false_alarms_per_week is not None:
-        return decision.false_alarms_per_week
-    if rule.rule == "false-alarms":
-        return rule.false_alarms_per_week
-    return bundle.manifest.calibration.alarms_per_week or _USUAL_PER_WEEK
+    # A threshold that is configured gives way to the one that was asked for.
+    asked = asked_per_week(bundle.recipe, replace(decision, threshold=None))
+    return asked or bundle.manifest.calibration.alarms_per_week or _USUAL_PER_WEEK

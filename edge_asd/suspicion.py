@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.calibration import NormalScores, PartScores, calibrate, join_all
+from edge_asd.calibration import NormalScores, PartScores, calibrate, in_a_row, join_all
 from edge_asd.errors import InputError
 from edge_asd.pipeline import Joiner
 from edge_asd.recipe.graph import Recipe
@@ -85,11 +85,7 @@ def _against_others(
 def normal_scores(runs: Sequence[PartScores], step: int) -> NormalScores:
     """Return the scores of one run of decisions or more, a stretch being every `step`-th of a run."""
     return NormalScores(
-        stretches=_joined([{part: values[::step] for part, values in run.items()} for run in runs]),
-        decisions=_joined(runs),
+        stretches=in_a_row([{part: values[::step] for part, values in run.items()} for run in runs]),
+        decisions=in_a_row(runs),
         lengths=np.array([len(next(iter(run.values()))) for run in runs], np.intp),
     )
-
-
-def _joined(pieces: Sequence[PartScores]) -> PartScores:
-    return {part: np.concatenate([piece[part] for piece in pieces]) for part in pieces[0]}

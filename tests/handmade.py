@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd import golden
+from edge_asd.audio import to_int16
 from edge_asd.bundle import SCHEMA, Bundle, Calibration, Manifest, Training, write_bundle
 from edge_asd.configuration import parse
 from edge_asd.interpreter import Engine
@@ -62,7 +63,7 @@ def write_handmade(path: Path) -> Bundle:
         arrays[f"parts/{part}/tail/scores"] = np.array([0.0, 2.0 * pooled.shape[1], 4.0 * pooled.shape[1]])
         arrays[f"parts/{part}/tail/log_probabilities"] = np.log([1.0, 0.1, 0.01])
     arrays |= {"joint/scores": np.linspace(0.0, 1.0, 60), "joint/lengths": np.array([60])}
-    pcm = golden.to_pcm(hum(2, 1))
+    pcm = to_int16(hum(2, 1))
     stages = golden.compute_stages(graph, arrays, {}, pcm, engine=Engine(), where="handmade")
     arrays |= {"golden/samples": pcm, **{f"golden/{name}": values for name, values in stages.items()}}
     return write_bundle(path, manifest(graph), arrays, {})

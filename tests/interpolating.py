@@ -11,6 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edge_asd import golden
+from edge_asd.audio import to_int16
 from edge_asd.bundle import Bundle, NetworkRecord, write_bundle
 from edge_asd.configuration import parse
 from edge_asd.interpreter import Engine, find_runtime
@@ -69,7 +70,7 @@ def write_interpolating(path: Path, *, minimum_runtime: str = "") -> Bundle:
         "parts/odd/tail/scores": np.array([-2.0, 2.0, 6.0]),
         "parts/odd/tail/log_probabilities": np.log([1.0, 0.1, 0.01]),
     }
-    pcm = golden.to_pcm(hum(2, 1))
+    pcm = to_int16(hum(2, 1))
     stages = golden.compute_stages(recipe, arrays, networks, pcm, engine=Engine(), where="interpolating")
     arrays |= {"golden/samples": pcm, **{f"golden/{name}": values for name, values in stages.items()}}
     runtime = find_runtime()

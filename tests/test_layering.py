@@ -57,7 +57,7 @@ LAYERS = {
     ),
     "alarms": "arrays bundle decision firmware recipe",
     "calibration": "alarms bundle errors extremes firmware gamma pipeline recipe tail",
-    "golden": "bundle errors interpreter pipeline recipe",
+    "golden": "audio bundle errors interpreter pipeline recipe",
     "liveness": "audio capture errors recipe",
     "scoring": "alarms audio bundle capture explanation firmware interpreter liveness pipeline",
     "adaptation": "arrays bundle detector pipeline recipe",
@@ -85,7 +85,7 @@ LAYERS = {
     "roster": "errors files publish",
     "report": "configuration crew interpreter plan publish version vitals",
     "control": "crew judgement publish",
-    "recalibration": "alarms bundle errors firmware judgement",
+    "recalibration": "alarms bundle calibration errors firmware judgement",
     "monitor": ("changes control crew errors firmware logs memory notify plan publish recalibration report roster web"),
     # The command line, which imports each command only when it is called.
     "commands.check_broker": "configuration errors publish",

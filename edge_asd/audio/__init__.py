@@ -3,7 +3,7 @@
 from edge_asd.audio.finding import SUFFIXES, find_recordings, find_rooted, spare_recording
 from edge_asd.audio.labels import ToldApart, tell_apart
 from edge_asd.audio.mixing import Channel, check_channel, to_mono
-from edge_asd.audio.pcm import SAMPLE_FORMATS, PcmDecoder, SampleFormat
+from edge_asd.audio.pcm import SAMPLE_FORMATS, PcmDecoder, SampleFormat, from_int16, to_int16
 from edge_asd.audio.recordings import (
     Recording,
     RecordingInfo,
@@ -32,6 +32,7 @@ __all__ = [
     "cut_blocks",
     "find_recordings",
     "find_rooted",
+    "from_int16",
     "load_soundfile",
     "output_length",
     "probe_recording",
@@ -39,5 +40,6 @@ __all__ = [
     "read_recording",
     "spare_recording",
     "tell_apart",
+    "to_int16",
     "to_mono",
 ]

@@ -1,4 +1,4 @@
-"""Raw samples without a header → floats."""
+"""Samples as integers, and raw ones without a header → floats, full scale ±1."""
 
 from __future__ import annotations
 
@@ -14,8 +14,22 @@ SAMPLE_FORMATS: tuple[SampleFormat, ...] = get_args(SampleFormat)
 """Their names."""
 
 
+_FULL_SCALE = np.float32(2**15)
+
+
+def to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return samples as 16-bit integers, shape kept; what lies beyond full scale is clipped."""
+    scaled = np.rint(samples * _FULL_SCALE)
+    return np.asarray(np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1, out=scaled), np.int16)
+
+
+def from_int16(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Return 16-bit samples as floats in [−1, 1), shape kept; :func:`to_int16` brings back exactly these."""
+    return samples.astype(np.float32) / _FULL_SCALE
+
+
 def _decode_s16(data: bytes) -> NDArray[np.float32]:
-    return np.frombuffer(data, "<i2").astype(np.float32) / np.float32(2**15)
+    return from_int16(np.frombuffer(data, "<i2"))
 
 
 def _decode_s24(data: bytes) -> NDArray[np.float32]:

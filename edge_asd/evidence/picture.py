@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asd.audio import from_int16
 from edge_asd.features.image import viridis
 
 WIDTH, HEIGHT = 600, 128
@@ -46,7 +47,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 def _shades(samples: NDArray[np.int16]) -> NDArray[np.float64]:
     """Return the brightness of each pixel, from 0 to 1, shape (height, width), low frequencies first."""
-    sound = np.pad(samples.astype(np.float32) / 32768, (0, max(0, _FRAME - len(samples))))
+    sound = np.pad(from_int16(samples), (0, max(0, _FRAME - len(samples))))
     starts = np.linspace(0, len(sound) - _FRAME, min(WIDTH, 1 + 2 * (len(sound) - _FRAME) // _FRAME)).astype(int)
     window = np.hanning(_FRAME).astype(np.float32)
     pixels = np.empty((HEIGHT, len(starts)))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asd.audio import to_int16
 from edge_asd.evidence.store import ClipStore, Saving
 from edge_asd.firmware import Evidence
 from edge_asd.publish import Clip
@@ -57,7 +58,7 @@ class Recorder:
 
     def hear(self, samples: NDArray[np.float32]) -> None:
         """Take samples, shape (n,)."""
-        piece = np.rint(np.clip(samples, -1.0, 1.0) * np.float32(32767)).astype(np.int16)
+        piece = to_int16(samples)
         with self._lock:
             self._heard += len(piece)
             self._recent.append(piece)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd.audio import cut_blocks, read_blocks
-from edge_asd.calibration import NormalScores, PartScores
+from edge_asd.calibration import NormalScores, PartScores, in_a_row
 from edge_asd.errors import InputError
 from edge_asd.pipeline import Judge, Rows
 from edge_asd.recipe.graph import Recipe
@@ -107,8 +107,8 @@ def cross_fit(
         runs += [_aligned(run, alignment) for run in decision_scores(recipe, graph, held_out)]
     lengths = np.array([len(next(iter(run.values()))) for run in runs], np.intp)
     in_order = np.argsort([index for _, scored in folds for index in scored.indices])
-    of_stretches = {part: values[in_order] for part, values in _joined(scores).items()}
-    return NormalScores(of_stretches, _joined(runs), lengths)
+    of_stretches = {part: values[in_order] for part, values in in_a_row(scores).items()}
+    return NormalScores(of_stretches, in_a_row(runs), lengths)
 
 
 def _judging_folds(recipe: Recipe, stretches: Sequence[Stretch]) -> list[tuple[Fold, Fold]]:
@@ -209,7 +209,3 @@ def _aligned(scores: PartScores, alignment: dict[str, Alignment]) -> PartScores:
 
 def _stacked(rows: Sequence[dict[str, float]]) -> PartScores:
     return {part: np.array([row[part] for row in rows]) for part in rows[0]}
-
-
-def _joined(pieces: Sequence[PartScores]) -> PartScores:
-    return {part: np.concatenate([piece[part] for piece in pieces]) for part in pieces[0]}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from edge_asd import golden
-from edge_asd.audio import cut_blocks, find_rooted, read_blocks, spare_recording
+from edge_asd.audio import cut_blocks, find_rooted, read_blocks, spare_recording, to_int16
 from edge_asd.bundle import SCHEMA, Bundle, Manifest, Quality, Training, pack, unpack, write_bundle
 from edge_asd.calibration import Calibrated, calibrate
 from edge_asd.errors import InputError
@@ -213,7 +213,7 @@ def _golden(
 ) -> Arrays:
     # The most ordinary stretch: what it scores is furthest from any edge.
     ordinary = int(np.argsort(calibrated.record.held_out)[len(calibrated.record.held_out) // 2])
-    pcm = golden.to_pcm(_samples(recipe, stretches[ordinary]))
+    pcm = to_int16(_samples(recipe, stretches[ordinary]))
     stages = golden.compute_stages(recipe, arrays, networks, pcm, engine=Engine(), where=recipe.name)
     return {"golden/samples": pcm, **{f"golden/{stage}": values for stage, values in stages.items()}}
 

@@ -42,8 +42,3 @@ def test_missing_stage_and_samples_are_named(bundle: Bundle) -> None:
         arrays = {key: array for key, array in bundle.arrays.items() if key != name}
         with pytest.raises(InputError, match="golden"):
             golden.check(bundle._replace(arrays=arrays))
-
-
-def test_pcm_is_clipped_not_wrapped() -> None:
-    samples = np.array([-2.0, -1.0, 0.0, 0.5, 1.0, 2.0], np.float32)
-    assert golden.to_pcm(samples).tolist() == [-32768, -32768, 0, 16384, 32767, 32767]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from edge_asd.errors import InputError
+from edge_asd.recipe.models import QuantizationChoice
 from edge_asd.recipe.shipped import load_recipe
 from edge_asd_export.boards import board_names, find_board
 from edge_asd_export.exporter import export
@@ -32,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a recipe's setting")
     parser.add_argument(
         "--quantize",
-        choices=["auto", "float32", "float16", "dynamic", "int8"],
+        choices=get_args(QuantizationChoice),
         help="how nets are stored (default: as the recipe says, usually auto: chosen per net and board, with a reason)",
     )
     parser.add_argument("--board", choices=board_names(), help="board that the bundle is for")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_asd.audio import from_int16
 from edge_asd.bundle import Bundle, arrays_under
 from edge_asd.pipeline import Pipeline
 from edge_asd.settings import Settings
@@ -35,8 +36,7 @@ def measure_speed(bundle: Bundle, *, passes: int = _PASSES) -> Speed:
 
     Processor time is taken rather than the clock's, since other programs may be running.
     """
-    pcm = np.asarray(arrays_under(bundle.arrays, "golden")["samples"])
-    samples = pcm.astype(np.float32) / 32768.0
+    samples = from_int16(np.asarray(arrays_under(bundle.arrays, "golden")["samples"], np.int16))
     hop = bundle.recipe.hop_samples
     pipeline = Pipeline(bundle)
     for _ in pipeline.process(samples):

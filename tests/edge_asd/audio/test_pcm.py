@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asd.audio import SAMPLE_FORMATS, PcmDecoder, SampleFormat
+from edge_asd.audio import SAMPLE_FORMATS, PcmDecoder, SampleFormat, from_int16, to_int16
 
 SUBTYPES = {"s16le": "PCM_16", "s24le": "PCM_24", "s32le": "PCM_32", "f32le": "FLOAT"}
 
@@ -46,3 +46,10 @@ def test_bytes_may_be_cut_anywhere(form: SampleFormat, channels: int, data: byte
     got = [pieces.process(data[begin:end]) for begin, end in itertools.pairwise(places) if begin <= end]
     np.testing.assert_array_equal(np.concatenate(got), expected)
     assert pieces.pending == whole.pending == len(data) % whole.frame_bytes
+
+
+def test_integers_are_clipped_not_wrapped_and_come_back_exactly() -> None:
+    samples = np.array([-2.0, -1.0, 0.0, 0.5, 1.0, 2.0], np.float32)
+    assert to_int16(samples).tolist() == [-32768, -32768, 0, 16384, 32767, 32767]
+    every = np.arange(-32768, 32768, dtype=np.int16)
+    np.testing.assert_array_equal(to_int16(from_int16(every)), every)

@@ -21,7 +21,7 @@ def sound(seconds: float) -> np.ndarray:
 
 
 def as_kept(samples: np.ndarray) -> np.ndarray:
-    return np.asarray(np.rint(np.clip(samples, -1, 1) * 32767), np.int16)
+    return np.asarray(np.clip(np.rint(samples * 32768), -32768, 32767), np.int16)
 
 
 def content(clip: Clip | None) -> np.ndarray:
