@@ -63,6 +63,7 @@ class Outbox:
         self._retry_s = retry_s
         self._news = threading.Condition()
         self._newest = 0
+        self._lowest = 1
         self._dropped: Counter[str] = Counter()
         # An entry goes from fresh over writing into the file; whatever is acknowledged once it is no longer fresh is
         # done, until the file has forgotten it.
@@ -273,6 +274,8 @@ class Outbox:
         if file is not None:
             file.close()
         opened = self._open_file()
+        # What is still under way may be acknowledged by an order of before: it must not be another event's.
+        self._lowest = opened.number_below(self._lowest)
         stock = opened.stock()
         if self._unended is None:
             self._unended = opened.unended()

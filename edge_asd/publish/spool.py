@@ -178,6 +178,11 @@ class SpoolFile:
         except OSError:
             return False
 
+    def number_below(self, order: int) -> int:
+        """Have the orders of all that it holds lie below this one, and return the lowest."""
+        self._base += 1 - order
+        return min(order, int(self._value("SELECT ifnull(min(place), 0) FROM events")) - self._base)
+
     def set_aside(self, problem: str) -> None:
         """Move the damaged file and its log to a name ending in `.damaged` or, where that is taken, `.damaged-2`.
 

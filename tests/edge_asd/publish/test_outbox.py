@@ -257,6 +257,34 @@ def test_a_file_that_is_taken_away_is_begun_anew(
     assert stored(path) == [11]
 
 
+def test_an_acknowledgement_from_before_a_file_was_opened_anew_takes_no_other_event(
+    open_outbox: Callable[..., Outbox], make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_outbox()
+    for _ in range(3):
+        first.put(make_event())
+    first.close()
+    second = open_outbox()
+    second.put(make_event())
+    wait_until(lambda: is_written(second))
+    under_way = [entry.order for entry in second.after(START, 9)]
+    before = second.epoch
+    in_place = iter([False])
+    monkeypatch.setattr(SpoolFile, "is_in_place", lambda _file: next(in_place, True))
+    second.put(make_event())
+    wait_until(lambda: second.epoch > before and is_written(second))
+    again = second.after(START, 9)
+    assert [entry.event.score for entry in again] == [10, 11, 12, 13, 14]
+    assert not {entry.order for entry in again} & set(under_way)
+    for order in under_way:
+        second.acknowledge(order)
+    assert scores(second) == [10, 11, 12, 13, 14]
+    for entry in again:
+        second.acknowledge(entry.order)
+    wait_until(lambda: second.summary().depth == 0)
+    assert scores(second) == []
+
+
 def test_a_file_that_is_replaced_while_it_is_read_is_not_taken_for_damaged(
     path: Path, open_outbox: Callable[..., Outbox], make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
