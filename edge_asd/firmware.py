@@ -69,7 +69,8 @@ class HomeAssistant(Settings):
     """Home Assistant on the same broker, which shows the device by itself."""
 
     enabled: bool = True
-    """Whether it is told what there is to show."""
+    """Whether it is told what there is to show. What it was told before, the broker keeps until somebody publishes an
+    empty retained message on `PREFIX/device/DEVICE/config`."""
     prefix: TopicPath = "homeassistant"
     """First part of its topics."""
 
@@ -130,7 +131,8 @@ class Decision(Settings):
     cooldown_s: NonNegativeFloat = 0.0
     """Seconds of sound after an anomaly's end before another may begin."""
     latch: bool = False
-    """Whether an anomaly goes on until it is acknowledged, however the machine sounds by then."""
+    """Whether an anomaly goes on until it is acknowledged, however the machine sounds by then. It ends with the
+    listening all the same: with a restart, or a reload that changes the source."""
 
     def __post_init__(self) -> None:
         if self.threshold is not None and self.false_alarms_per_week is not None:
@@ -152,7 +154,8 @@ class Schedule(Settings):
     """When a machine is not to be judged: it is being cleaned, or stands still. The verdict is then `unknown`."""
 
     time_zone: TimeZone | None = None
-    """Whose clock counts, such as `Europe/Vienna`; the system's own where left out."""
+    """Whose clock counts, such as `Europe/Vienna`; the system's own where left out. It goes by the device's clock,
+    whether a time server has set that or not."""
     quiet: Annotated[list[QuietHours], Meta(min_length=1)]
     """When it is not judged."""
 

@@ -244,7 +244,8 @@ class State(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-as
     armed: bool = True
     """Whether it gives alarms; if not, the verdict is `unknown`, and scores are told all the same."""
     reason: str | None = None
-    """Why the verdict is `unknown`."""
+    """Why the verdict is `unknown`: `starting`, `disarmed`, `quiet hours`, `stopped`, `too few decisions yet`, or in
+    other words why the machine cannot be heard; null where it is not."""
     event: str | None = None
     """Id of the anomaly in progress."""
     acknowledged: bool = False
@@ -306,8 +307,9 @@ class Event(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-as
     since: Timestamp
     """When the anomaly began."""
     reason: str | None = None
-    """Why it ended: `recovered`, `acknowledged`, `restarted` where a power cut or a kill had ended the listening before
-    the anomaly ended, or why the machine cannot be heard; null unless `type` is `end`."""
+    """Why it ended: `recovered`, `acknowledged`, `disarmed`, `quiet hours`, `stopped` where the listening did (the
+    daemon stops, or a reload changes the source), `restarted` where a power cut or a kill had ended the listening
+    before the anomaly ended, or in other words why the machine cannot be heard; null unless `type` is `end`."""
     acknowledged: bool = False
     """Whether somebody has taken note of it."""
     bands: list[Band] = msgspec.field(default_factory=list)
