@@ -111,6 +111,7 @@ class Courier:
         self._subscribe_last = False
         self._asked = self._settled = version
         self._guess: Version = "5"
+        self._is_sure = False
         self._stop: _Stop | None = None
         self.online = threading.Event()
         """Set while the broker has accepted the connection."""
@@ -241,6 +242,11 @@ class Courier:
 
     def _on_connected(self, report: Connected, now: float) -> None:
         version = report.session.version
+        if version != (self._settled or "5") and not self._is_sure:
+            # Now that it is known to be alive: it may only have been starting when it did not answer under MQTT 5.
+            self._is_sure = True
+            self._speak("5", report.session, now)
+            return
         waiting = self._outbox.summary().depth
         self._ledger.connected(version, waiting)
         self._since = now
@@ -269,9 +275,7 @@ class Courier:
         if unknown and self._asked is None:
             _log.info("the broker at %s does not speak MQTT 5; going on with 3.1.1", self._ledger.address)
             self._settled = "3.1.1"
-            self._session = None
-            self._attempt_at = now
-            report.session.close(with_will=True)
+            self._speak("3.1.1", report.session, now)
         else:
             self._end_session(reasons.refused(report.reason), now)
 
@@ -292,11 +296,18 @@ class Courier:
         """Try the other version next: some brokers without MQTT 5 hang up on it, or fall silent, without a word."""
         self._guess = "3.1.1" if self._guess == "5" else "5"
 
+    def _speak(self, version: Version, session: Session, now: float) -> None:
+        """Connect afresh at once, under another version."""
+        self._guess = version
+        self._session = None
+        self._attempt_at = now
+        session.close(with_will=False)
+
     def _end_session(self, problem: str, now: float) -> None:
         """Give up the session, tell why, and plan the next attempt."""
         session, self._session = self._session, None
         if self.online.is_set():
-            self._guess = "5"
+            self._guess, self._is_sure = "5", False
             if now - self._since > _STABLE_S:
                 self._backoff.reset()
                 self._ledger.forgive()

@@ -86,12 +86,16 @@ def old_broker(real: int, refusal: bytes | None, versions: list[int]) -> Handler
             if refusal is None:
                 connection.recv(4096)
             return
-        with socket.create_connection(("127.0.0.1", real)) as behind:
-            behind.sendall(connect)
-            threading.Thread(target=pump, args=(behind, connection), daemon=True).start()
-            pump(connection, behind)
+        pass_on(connection, connect, real)
 
     return handler
+
+
+def pass_on(connection: socket.socket, connect: bytes, real: int) -> None:
+    with socket.create_connection(("127.0.0.1", real)) as behind:
+        behind.sendall(connect)
+        threading.Thread(target=pump, args=(behind, connection), daemon=True).start()
+        pump(connection, behind)
 
 
 def pump(source: socket.socket, sink: socket.socket) -> None:
@@ -124,6 +128,26 @@ def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(
     assert versions[:2] == [5, 4]
     assert (versions.count(5) == 1) == bool(refusal)
     assert [message.topic for message in listener.messages("event")] == ["edge-asd/pi-07/pump-3/event"]
+
+
+def test_a_broker_that_was_only_starting_is_spoken_to_in_5(
+    broker: Broker, serve: Callable[[Handler], int], make_publisher: MakePublisher
+) -> None:
+    versions: list[int] = []
+
+    def handler(connection: socket.socket) -> None:
+        connect = connection.recv(4096)
+        versions.append(version_of(connect))
+        # As the proxy before a broker in a container does.
+        if len(versions) > 1:
+            pass_on(connection, connect, broker.port)
+
+    with broker.listener() as listener, make_publisher(serve(handler)) as publisher:
+        assert publisher.wait_connected(WAIT_S)
+        assert publisher.statistics().broker.protocol == "5"
+        listener.wait_for(lambda message: message.payload == "online")
+    assert versions == [5, 4, 5]
+    assert [message.payload for message in listener.messages("availability")] == ["online", "offline"]
 
 
 def test_a_version_that_is_set_is_spoken_from_the_start(
