@@ -25,6 +25,11 @@ RATES = range(1_000, 1_000_001)
 _BLOCK_FRAMES = 1 << 16
 _BLOCK_VALUES = 1 << 22
 _OPEN_ENDED = 0x7FFF_0000
+_OPEN_ENDED_64 = 1 << 62
+# Of samples, as WAV, AIFF and AU have it; of the whole file, as the 64-bit kinds of WAV do.
+_SIZE = re.compile(
+    r"^\s*(?:data|SSND|Data Size|(?P<wide>Riff size|riff))\s*: (\d+) \(should be (\d+)\)", re.MULTILINE
+)
 
 
 class RecordingInfo(NamedTuple):
@@ -160,6 +165,13 @@ def _opened(path: Path) -> Iterator[Any]:
 def _check_header(path: Path, file: Any) -> None:
     if file.frames <= 0:
         raise InputError(str(path), expected="a recording", found="no samples in it")
+    if file.frames >= _OPEN_ENDED_64:
+        raise InputError(
+            str(path),
+            expected="a recording whose header says how long it is",
+            found="one that was written into a pipe",
+            remedy="convert it: ffmpeg -i FILE NEW.flac",
+        )
     if file.samplerate not in RATES:
         raise InputError(
             str(path), expected=f"a sampling rate of {RATES[0]} to {RATES[-1]} Hz", found=f"{file.samplerate} Hz"
@@ -173,13 +185,14 @@ def _warn_if_cut_short(path: Path, file: Any) -> None:
 
 
 def _missing_bytes(said: str) -> int:
-    """Return how many bytes of samples libsndfile's log says the header promised in vain."""
-    found = re.search(r"^\s*(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", said, re.MULTILINE)
+    """Return how many bytes libsndfile's log says the header promised in vain."""
+    found = _SIZE.search(said)
     if not found:
         return 0
-    promised, held = int(found[1]), int(found[2])
+    promised, held = int(found[2]), int(found[3])
     # A program that writes into a pipe does not know the length and puts the greatest there is.
-    return max(0, promised - held) if promised < _OPEN_ENDED else 0
+    open_ended = promised >= (_OPEN_ENDED_64 if found["wide"] else _OPEN_ENDED)
+    return 0 if open_ended else max(0, promised - held)
 
 
 def _read(path: Path, file: Any, frames: int) -> NDArray[np.float32]:

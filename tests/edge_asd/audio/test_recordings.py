@@ -204,6 +204,41 @@ def test_a_wav_that_is_cut_short_is_read_with_a_warning(tmp_path: Path, caplog: 
     ]
 
 
+@pytest.mark.parametrize("form", ["RF64", "W64"])
+def test_a_long_kind_of_wav_that_is_cut_short_is_read_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, form: str
+) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(4000), RATE, format=form, subtype="PCM_16")
+    assert (len(read_recording(path).samples), caplog.records) == (4000, [])
+    path.write_bytes(path.read_bytes()[:-6000])
+    assert len(read_recording(path).samples) == 1000
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: cut short: 6000 bytes fewer than its header says; the rest is used"
+    ]
+
+
+def test_a_long_kind_of_wav_may_lack_gigabytes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(4000), RATE, format="RF64", subtype="PCM_16")
+    content = path.read_bytes()
+    size = 5 << 30
+    # The chunk ds64: its name and length, then the size of the whole and that of the samples.
+    path.write_bytes(content[:20] + struct.pack("<QQ", size + len(content) - 8008, size) + content[36:])
+    assert len(read_recording(path).samples) == 4000
+    assert f"cut short: {size - 8000} bytes fewer" in caplog.text
+
+
+def test_a_flac_of_unknown_length_is_refused_as_such(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.flac", np.random.default_rng(0).uniform(-1, 1, 40_000))
+    content = bytearray(path.read_bytes())
+    # The number of samples, 36 bits of the block STREAMINFO.
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    assert "expected a recording whose header says how long it is" in refusal(path)
+
+
 @pytest.mark.parametrize("size", [0x7FFF_FFFF, 0xFFFF_FFFF])
 def test_a_wav_of_unknown_length_is_read_to_its_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, size: int
