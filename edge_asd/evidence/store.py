@@ -221,8 +221,8 @@ class ClipStore:
         if free - size < limits.keep_free_bytes:
             raise InputError(
                 str(self._folder),
-                expected=f"{limits.keep_free_bytes >> 20} MiB that remain free",
-                found=f"{free >> 20} MiB",
+                expected=f"{_mebibytes(limits.keep_free_bytes + size)} free, for a clip and evidence.keep_free_bytes",
+                found=_mebibytes(free),
                 remedy="make room on the disk, or lower evidence.keep_free_bytes",
             )
         _drop(displaced)
@@ -284,6 +284,10 @@ class ClipStore:
                 last_error_ts=rfc3339(self._clock()),
             )
         saving.settle(None)
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:.2f} MiB"
 
 
 def _drop(clips: Iterable[_Kept]) -> None:

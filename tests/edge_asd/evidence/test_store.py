@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -202,7 +203,18 @@ def test_a_full_disk_loses_clips_and_says_so_until_there_is_room(settings: Calla
     store = ClipStore(settings(keep_free_bytes=1 << 60))
     assert saved(store, new_id(), noise(0.1)) is None
     assert store.health().lost == 1
-    assert "that remain free" in (store.health().last_error or "")
+    assert "MiB free, for a clip and evidence.keep_free_bytes, found" in (store.health().last_error or "")
+
+
+def test_what_a_clip_lacks_shows_in_the_figures(
+    settings: Callable[..., Evidence], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=(64 << 20) + 1000))
+    store = ClipStore(settings(keep_free_bytes=64 << 20))
+    assert saved(store, new_id(), noise(3)) is None
+    said = store.health().last_error or ""
+    assert "found 64.00 MiB; make room" in said
+    assert "expected 64.00 MiB" not in said
 
 
 def test_a_clip_that_the_disk_has_no_room_for_costs_no_other(settings: Callable[..., Evidence], tmp_path: Path) -> None:
