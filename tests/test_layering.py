@@ -75,7 +75,7 @@ LAYERS = {
     "judgement": "alarms bundle decision errors evidence explanation firmware publish schedule",
     "notify": "",
     "changes": "",
-    "logs": "firmware",
+    "logs": "errors firmware",
     "metrics": "publish",
     "web": "firmware metrics publish",
     "plan": "audio bundle capture configuration errors files firmware golden interpreter publish",

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from edge_asd.logs import JournalFormatter, JsonFormatter, RateLimit
+from edge_asd.logs import JournalFormatter, JsonFormatter, RateLimit, TextFormatter
 
 
 def record(text: str = "%s: gone", *words: object, level: int = logging.WARNING, line: int = 7) -> logging.LogRecord:
@@ -39,7 +39,17 @@ def test_json_bears_the_traceback() -> None:
     [(logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7), (5, 7)],
 )
 def test_the_journal_reads_the_priority_of_each_line(level: int, priority: int) -> None:
-    assert JournalFormatter().format(record("one\ntwo", level=level)) == f"<{priority}>one\n<{priority}>two"
+    failed = record("one", level=level)
+    failed.exc_text = "Traceback\n  two"
+    said = [f"<{priority}>{line}" for line in ("one", "Traceback", "  two")]
+    assert JournalFormatter().format(failed).splitlines() == said
+
+
+def test_a_name_of_a_file_breaks_no_line() -> None:
+    told = record("next recording: %s", "a\n2026-11-27 ERROR all is lost\x1b[31m.wav")
+    written_out = "next recording: a\\n2026-11-27 ERROR all is lost\\x1b[31m.wav"
+    assert TextFormatter("%(levelname)s %(message)s").format(told) == f"WARNING {written_out}"
+    assert JournalFormatter().format(told) == f"<4>{written_out}"
 
 
 def test_a_flood_is_held_back_and_counted() -> None:
