@@ -86,11 +86,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has had enough of it.
         return 0
-    except (EdgeAsdError, OSError) as error:
+    except (EdgeAsdError, OSError, MemoryError) as error:
         if debug:
             traceback.print_exc()
-        print(f"edge-asd: {error}", file=sys.stderr)
+        print(f"edge-asd: {_said(error)}", file=sys.stderr)
         return error.exit_status if isinstance(error, EdgeAsdError) else 2
+
+
+def _said(error: Exception) -> str:
+    if not isinstance(error, MemoryError):
+        return str(error)
+    wanted = f" ({error})" if str(error) else ""
+    return f"expected memory enough, found too little{wanted}; end other programs, or give fewer recordings at a time"
 
 
 def _let_every_word_through() -> None:

@@ -135,10 +135,14 @@ def read_limited(path: Path, limit: int, kind: str) -> bytes:
         When `path` is missing, is no regular file, cannot be read, or is larger than `limit`. `kind` says what was
         wanted.
     """
-    require_regular(path, kind)
+    size = require_regular(path, kind)
     try:
         with path.open("rb") as file:
-            content = file.read(limit + 1)
+            # What is asked for is set aside at once, and a small board has not as much as the limit.
+            content = file.read(min(size, limit) + 1)
+            if len(content) > size:
+                # It has grown since.
+                content += file.read(limit - size)
     except OSError as error:
         raise InputError(str(path), expected=kind, found=error.strerror or str(error)) from error
     if len(content) > limit:

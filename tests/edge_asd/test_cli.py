@@ -329,6 +329,19 @@ def test_an_interrupt_is_no_error(command: Callable[[Callable[[], int]], None]) 
     assert main(["act"]) == 130
 
 
+@pytest.mark.parametrize(("wanted", "said"), [("", ""), ("Unable to allocate 9 GiB", " (Unable to allocate 9 GiB)")])
+def test_too_little_memory_is_told_in_one_line(
+    wanted: str, said: str, command: Callable[[Callable[[], int]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ask() -> int:
+        raise MemoryError(wanted)
+
+    command(ask)
+    assert main(["act"]) == 2
+    remedy = "end other programs, or give fewer recordings at a time"
+    assert capsys.readouterr().err == f"edge-asd: expected memory enough, found too little{said}; {remedy}\n"
+
+
 def test_a_defect_is_not_hidden(command: Callable[[Callable[[], int]], None]) -> None:
     command(lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):

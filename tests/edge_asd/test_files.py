@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from edge_asd import files
 from edge_asd.errors import InputError
 from edge_asd.files import expand_home, read_limited, require_regular, require_writable, target_of, write_atomically
 
@@ -20,6 +22,29 @@ def test_what_is_written_is_read_and_replaces_what_was_there(tmp_path: Path) -> 
         assert read_limited(path, 5, "a bundle") == content
     assert names(tmp_path) == ["a.easd"]
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_no_more_memory_is_asked_for_than_a_file_needs(tmp_path: Path) -> None:
+    path = tmp_path / "a.easd"
+    path.write_bytes(b"bundle")
+    tracemalloc.start()
+    assert read_limited(path, 1 << 29, "a bundle") == b"bundle"
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_a_file_that_grows_while_it_is_opened_is_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.easd"
+    path.write_bytes(b"bundle")
+    monkeypatch.setattr(files, "require_regular", lambda *_: 2)
+    for limit in (6, 100):
+        assert read_limited(path, limit, "a bundle") == b"bundle"
+    for limit in (1, 2, 5):
+        with pytest.raises(InputError, match="a larger file"):
+            read_limited(path, limit, "a bundle")
 
 
 def test_a_temporary_file_s_name_tells_what_it_was_to_become(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
