@@ -7,19 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.recipe.detectors import (
-    AggregationSettings,
-    Gem,
-    Gwrp,
-    LogStd,
-    Max,
-    Mean,
-    Median,
-    PoolingSettings,
-    PoolingStatistic,
-    Quantile,
-    TopMean,
-)
+from edge_asd.recipe.aggregation import AggregationSettings, Max, Mean, Median, TopMean
+from edge_asd.recipe.pooling import Gem, Gwrp, LogStd, PoolingSettings, PoolingStatistic, Quantile
 
 
 def pool(rows: NDArray[np.floating], settings: PoolingSettings) -> NDArray[np.float64]:

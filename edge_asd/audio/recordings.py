@@ -27,9 +27,7 @@ _BLOCK_VALUES = 1 << 22
 _OPEN_ENDED = 0x7FFF_0000
 _OPEN_ENDED_64 = 1 << 62
 # Of samples, as WAV, AIFF and AU have it; of the whole file, as the 64-bit kinds of WAV do.
-_SIZE = re.compile(
-    r"^\s*(?:data|SSND|Data Size|(?P<wide>Riff size|riff))\s*: (\d+) \(should be (\d+)\)", re.MULTILINE
-)
+_SIZE = re.compile(r"^\s*(?:data|SSND|Data Size|(?P<wide>Riff size|riff))\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 
 
 class RecordingInfo(NamedTuple):

@@ -1,12 +1,4 @@
-"""Settings of what judges rows: pooling, transform, detector and aggregation.
-
-In YAML::
-
-    pooling: [mean, std, {kind: gwrp, r: 0.9}]
-    transform: {standardize: true, pca: 0.98}
-    detector: {kind: gmm, components: 20, covariance: diagonal}
-    aggregation: {kind: mean}
-"""
+"""Settings of detectors, features → scores: `detector: {kind: gmm, components: 20, covariance: diagonal}`."""
 
 from __future__ import annotations
 
@@ -17,130 +9,36 @@ from msgspec import Meta
 
 from edge_asd.settings import Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Settings, Text
 
-Components = PositiveInt | Fraction | None
-"""How many principal components to keep: a count, the fraction of the variance that they must explain, or all."""
-
-
-class TransformSettings(Settings):
-    """An affine map of rows, fitted to normal rows."""
-
-    standardize: bool = False
-    """Bring every feature to mean 0 and standard deviation 1."""
-    pca: Components = None
-    """Principal components to keep: a count, or the fraction of the variance to explain; no PCA where left out."""
-    whiten: bool = False
-    """Bring every principal component to standard deviation 1."""
-    drop_constant: bool = False
-    """Leave out features that never change in the normal rows, such as dead units of a network."""
-
-    def __post_init__(self) -> None:
-        if self.whiten and self.pca is None:
-            raise ValueError("whiten works on principal components: give pca beside it, or standardize instead")
-
-
-# --- pooling and aggregation -----------------------------------------------------------------------------------------
-
-
-class Quantile(Settings, tag_field="kind", tag="quantile"):
-    """The value below which a fraction lies, interpolated linearly."""
-
-    q: Annotated[float, Meta(ge=0, le=1)] = 0.9
-    """The fraction."""
-
-
-class Gem(Settings, tag_field="kind", tag="gem"):
-    """Generalized mean (Radenović et al., TPAMI 2019): between the mean (p = 1) and the maximum (p → ∞).
-
-    Made for features that are not negative; what is negative counts as 0.
-    """
-
-    p: Annotated[float, Meta(ge=1, le=1000)] = 3.0
-    """The exponent."""
-
-
-class Gwrp(Settings, tag_field="kind", tag="gwrp"):
-    """Global weighted rank pooling (Kolesnikov & Lampert, ECCV 2016): the i-th largest value counts r^i."""
-
-    r: Annotated[float, Meta(ge=0, le=1)] = 0.9
-    """The weight's decay: 0 is the maximum, 1 the mean."""
-
-
-class LogStd(Settings, tag_field="kind", tag="log-std"):
-    """Natural logarithm of the standard deviation plus an offset: relative changes of a spread."""
-
-    offset: PositiveFloat = 0.1
-    """Added before the logarithm, in the feature's unit."""
-
-
-PoolingStatistic = Literal["mean", "std", "median", "max", "iqr"] | Quantile | Gem | Gwrp | LogStd
-"""One statistic of each feature over the rows of a horizon."""
-PoolingSettings = Literal["none"] | Annotated[list[PoolingStatistic], Meta(min_length=1)]
-"""Statistics side by side, or `none` to keep the rows; IAEO3's five are [mean, std, median, max, iqr]."""
-
-
-class Mean(Settings, tag_field="kind", tag="mean"):
-    """Mean of the scores."""
-
-
-class Max(Settings, tag_field="kind", tag="max"):
-    """Largest score."""
-
-
-class Median(Settings, tag_field="kind", tag="median"):
-    """Median of the scores."""
-
-
-class TopMean(Settings, tag_field="kind", tag="top-mean"):
-    """Mean of the largest scores."""
-
-    k: PositiveInt = 5
-    """How many scores count; all of them where there are fewer."""
-
-
-AggregationSettings = Mean | Max | Median | Quantile | TopMean
-"""How the scores of a horizon's rows become one score."""
-
-
-# --- detectors -------------------------------------------------------------------------------------------------------
-
 Covariance = Literal["spherical", "diagonal", "tied", "full"]
 """Covariance of a mixture's components: one variance each, one per feature, one matrix for all, one matrix each."""
 Initialization = Literal["k-means", "k-means++", "random"]
 """Where the fit of a mixture starts."""
 
 
-class GmmSettings(Settings, tag_field="kind", tag="gmm"):
+class MixtureSettings(Settings):
+    """What mixtures of Gaussians have in common."""
+
+    components: PositiveInt = 20
+    """Number of Gaussians; of a Bayesian mixture the largest."""
+    covariance: Covariance = "diagonal"
+    """Shape of their covariance."""
+    max_iter: PositiveInt = 150
+    """Most iterations of expectation maximization, or of variational inference."""
+    reg_covar: NonNegativeFloat = 1e-6
+    """Added to every variance, in squared units of the row."""
+    n_init: PositiveInt = 1
+    """Fits of which the best is kept."""
+    init: Initialization = "k-means"
+    """Where a fit starts."""
+
+
+class GmmSettings(MixtureSettings, tag_field="kind", tag="gmm"):
     """Gaussian mixture; the score is the negative log density, in nats."""
 
-    components: PositiveInt = 20
-    """Number of Gaussians."""
-    covariance: Covariance = "diagonal"
-    """Shape of their covariance."""
-    max_iter: PositiveInt = 150
-    """Most iterations of expectation maximization."""
-    reg_covar: NonNegativeFloat = 1e-6
-    """Added to every variance, in squared units of the row."""
-    n_init: PositiveInt = 1
-    """Fits of which the best is kept."""
-    init: Initialization = "k-means"
-    """Where a fit starts."""
 
-
-class BayesianGmmSettings(Settings, tag_field="kind", tag="bayesian-gmm"):
+class BayesianGmmSettings(MixtureSettings, tag_field="kind", tag="bayesian-gmm"):
     """Variational Gaussian mixture, which empties components that it does not need; the score is as of `gmm`."""
 
-    components: PositiveInt = 20
-    """Largest number of Gaussians."""
-    covariance: Covariance = "diagonal"
-    """Shape of their covariance."""
-    max_iter: PositiveInt = 150
-    """Most iterations of variational inference."""
-    reg_covar: NonNegativeFloat = 1e-6
-    """Added to every variance, in squared units of the row."""
-    n_init: PositiveInt = 1
-    """Fits of which the best is kept."""
-    init: Initialization = "k-means"
-    """Where a fit starts."""
     weights: Literal["dirichlet-process", "dirichlet"] = "dirichlet-process"
     """Prior of the components' weights."""
     concentration: PositiveFloat | None = None

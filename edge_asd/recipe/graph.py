@@ -16,9 +16,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from edge_asd.recipe.detectors import AggregationSettings, DetectorSettings, Mean, PoolingSettings, TransformSettings
+from edge_asd.recipe.aggregation import AggregationSettings, Mean
+from edge_asd.recipe.detectors import DetectorSettings
 from edge_asd.recipe.front_ends import FrontEnd, SegmentLength
 from edge_asd.recipe.models import Model, Pretrained, QuantizationChoice, TfliteFile, Trained
+from edge_asd.recipe.pooling import PoolingSettings
+from edge_asd.recipe.transform import TransformSettings
 from edge_asd.settings import Fraction, Identifier, NonNegativeFloat, PositiveFloat, PositiveInt, Settings
 
 

@@ -12,18 +12,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from edge_asd.pooling import aggregate, pool
-from edge_asd.recipe.detectors import (
-    AggregationSettings,
-    Gem,
-    Gwrp,
-    LogStd,
-    Max,
-    Mean,
-    Median,
-    PoolingSettings,
-    Quantile,
-    TopMean,
-)
+from edge_asd.recipe.aggregation import AggregationSettings, Max, Mean, Median, TopMean
+from edge_asd.recipe.pooling import Gem, Gwrp, LogStd, PoolingSettings, Quantile
 
 Rows = NDArray[np.float64]
 

@@ -196,7 +196,7 @@ def test_the_reference_names_every_setting_with_its_form_default_and_meaning() -
         "| `mqtt.host` | a host name or an address alone, such as broker.local | **required** | Name or address of",
         "| `sources[].decision.enter` | an integer ≥ 1 | `1` | ",
         "### `parts.NAME.detector` with `kind: gmm`",
-        "| `components` | an integer ≥ 1 | `20` | Number of Gaussians. |",
+        "| `components` | an integer ≥ 1 | `20` | Number of Gaussians; of a Bayesian mixture the largest. |",
     ):
         assert row in text
     for document in DOCUMENTS:

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from edge_asd.errors import InputError
-from edge_asd.recipe.detectors import TransformSettings
+from edge_asd.recipe.transform import TransformSettings
 from edge_asd.transform import Transform, build_transform
 from edge_asd_export.fitting import fit_transform_arrays
 

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from edge_asd.errors import InputError
-from edge_asd.recipe.detectors import TransformSettings
+from edge_asd.recipe.transform import TransformSettings
 from edge_asd_export.fitting.requirements import require_finite, require_rows
 from edge_asd_export.fitting.suspicions import constant_features
 

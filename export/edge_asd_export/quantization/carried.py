@@ -15,9 +15,9 @@ from edge_asd.recipe.detectors import (
     KnnSettings,
     PcaResidualSettings,
     SingleDetectorSettings,
-    TransformSettings,
 )
 from edge_asd.recipe.graph import Branch, Recipe
+from edge_asd.recipe.transform import TransformSettings
 from edge_asd_export.material import Stretch
 
 

@@ -18,10 +18,10 @@ from edge_asd.recipe.detectors import (
     MahalanobisSettings,
     OneClassSvmSettings,
     PcaResidualSettings,
-    TransformSettings,
     ValueSettings,
     member_prefixes,
 )
+from edge_asd.recipe.transform import TransformSettings
 
 WRITTEN = {
     "{kind: gmm, components: 80, max_iter: 150}": GmmSettings(components=80, max_iter=150),
