@@ -160,8 +160,15 @@ def _everywhere(override: str, data: Mapping[str, Any]) -> list[str]:
         if isinstance(settings, dict)
     ]
     fitting = [spelt_out for spelt_out, settings, record in places if _has(record, settings, path)]
-    # Where none has it, the error names the first that does not.
-    return fitting or [spelt_out for spelt_out, _, _ in places[:1]] or [override]
+    # Where none has it, the error names the first that comes near.
+    near = sorted(places, key=lambda place: not _leads_into(place[1], path[:-1]))
+    return fitting or [spelt_out for spelt_out, _, _ in near[:1]] or [override]
+
+
+def _leads_into(settings: Any, path: list[str]) -> bool:
+    for key in path:
+        settings = settings.get(key) if isinstance(settings, dict) else None
+    return isinstance(settings, dict)
 
 
 def _has(record: Any, settings: Any, path: list[str]) -> bool:

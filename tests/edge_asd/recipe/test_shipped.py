@@ -156,6 +156,11 @@ def test_an_override_that_does_not_fit_is_refused(overrides: list[str], said: st
         load_recipe("gwrp-gmm", overrides)
 
 
+def test_a_setting_that_no_branch_has_is_refused_by_one_that_has_the_like() -> None:
+    with pytest.raises(InputError, match=r"branches\.surprise\.model\.epochs: .* found unknown key 'epochs'"):
+        load_recipe("default", ["model.epochs=2"])
+
+
 @pytest.mark.parametrize("name", ["/tmp/mine", "../mine", "mine/../../yours", ".mine", "mine//yours"])
 def test_a_name_that_leads_out_of_the_folder_of_results_is_refused(name: str) -> None:
     recipe = msgspec.to_builtins(load_recipe("gwrp-gmm"))
