@@ -121,9 +121,9 @@ def discovery(
     sources
         Ids of what it listens to.
     commands
-        Names of the commands that it obeys.
+        Names of the commands that it obeys; for others there is nothing to press.
     gone
-        Ids of what it listened to before: Home Assistant keeps what it is not told to drop.
+        Ids of what it listened to before.
     version
         Version of this package.
     state_interval_s
@@ -136,7 +136,7 @@ def discovery(
     components = _of_device(topics)
     for source in gone:
         shown = _of_source(topics, source, allowed, _LEAST_EXPIRY_S)
-        components |= {key: HomeComponent(p=component.p) for key, component in shown.items()}
+        components |= {key: _dropped(component) for key, component in shown.items()}
     for source in sources:
         rarest_s = max(state_interval_s, (hops_s or {}).get(source, 0.0))
         components |= _of_source(topics, source, allowed, max(_LEAST_EXPIRY_S, round(_MISSED_STATES * rarest_s)))
@@ -206,10 +206,8 @@ def _of_source(topics: Topics, source: str, allowed: set[str], expiry_s: int) ->
             entity_category="diagnostic",
         ),
     }
-    if "threshold" in allowed:
-        found["threshold"] = _threshold(topics, source)
-    if "acknowledge" in allowed:
-        found["acknowledge"] = _acknowledge(topics, source)
+    offered = {"threshold": _threshold(topics, source), "acknowledge": _acknowledge(topics, source)}
+    found |= {command: shown if command in allowed else _dropped(shown) for command, shown in offered.items()}
     return {f"{source}_{key}": component for key, component in found.items()}
 
 
@@ -238,6 +236,11 @@ def _acknowledge(topics: Topics, source: str) -> HomeComponent:
         command_topic=topics.request("acknowledge"),
         payload_press=f'{{"source": "{source}"}}',
     )
+
+
+def _dropped(component: HomeComponent) -> HomeComponent:
+    """Return what says that a thing is there no more, or never was: one that is only left out is kept."""
+    return HomeComponent(p=component.p)
 
 
 def _unique(topics: Topics, *words: str) -> str:

@@ -122,7 +122,12 @@ def test_a_score_expires_after_some_missed_states_however_rare_they_are(
 
 
 def test_what_is_forbidden_is_not_offered() -> None:
-    assert {component["p"] for component in document(["fan"])["cmps"].values()} == {"binary_sensor", "sensor"}
+    found = document(["fan"], ("status", "acknowledge"))
+    for form in (FORM, payload_schema(DISCOVERY)):
+        jsonschema.validate(found, form)
+    assert found["cmps"]["fan_acknowledge"]["unique_id"]
+    # It may have been offered before, and one that is only left out is kept.
+    assert found["cmps"]["fan_threshold"] == {"p": "number"}
 
 
 @pytest.mark.parametrize(("verdict", "shown"), [("anomaly", "ON"), ("normal", "OFF"), ("unknown", "None")])
