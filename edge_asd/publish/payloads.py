@@ -30,9 +30,7 @@ Timestamp = Annotated[
 ]
 Count = Annotated[int, Meta(ge=0)]
 Microphone = Literal["starting", "ok", "gone", "stalled", "interrupted", "silent", "clipped", "ended"]
-"""`starting`: no sound yet; `ok`: heard; `gone`: unplugged or not found; `stalled`: plugged, yet nothing arrives;
-`interrupted`: heard, but never for long enough to judge; `silent`: digital silence; `clipped`: flat at full scale;
-`ended`: a recording that has been heard to its end."""
+"""What :attr:`State.microphone` may say."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,8 +51,9 @@ class Message(Record, frozen=True, kw_only=True):
     boot_id: str = ""
     """The kernel's id of this boot; filled in by the publisher."""
     seq: Count = 0
-    """Rises with every message of its kind and never repeats within a boot; a restart of the daemon jumps ahead.
-    Consecutive otherwise, but for a state that was replaced before it was sent. Filled in by the publisher."""
+    """Rises with every message of its kind, whatever the source, and never repeats within a boot; a restart of the
+    daemon jumps ahead. Consecutive otherwise over all sources of the device, but for a state that was replaced before
+    it was sent, or an event that was given up. Filled in by the publisher."""
     ts: Timestamp
     """When it was made."""
     clock_synced: bool = False
@@ -127,7 +126,7 @@ class SourceHealth(Record, frozen=True, kw_only=True):
     """How one source fares."""
 
     microphone: Microphone
-    """State of its microphone."""
+    """State of its microphone, as on `…/SOURCE/state`."""
     frames_dropped: Count
     """Audio frames (one sample of every channel) lost since the listening began, at the source's own sampling rate, as
     far as they could be counted: of what PortAudio loses nobody knows how many."""
@@ -240,7 +239,9 @@ class State(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-as
     window_s: Annotated[float, Meta(gt=0)]
     """Seconds of sound that one decision looks at."""
     microphone: Microphone
-    """State of the microphone."""
+    """State of the microphone. `starting`: no sound yet; `ok`: heard; `gone`: unplugged or not found; `stalled`:
+    plugged, yet nothing arrives; `interrupted`: heard, but never for long enough to judge; `silent`: digital silence;
+    `clipped`: flat at full scale; `ended`: listened to no more, or a recording that has been heard to its end."""
     armed: bool = True
     """Whether it gives alarms; if not, the verdict is `unknown`, and scores are told all the same."""
     reason: str | None = None
