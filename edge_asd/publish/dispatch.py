@@ -46,7 +46,8 @@ class Dispatcher:
 
     Answers go first, then notices, then events in their order. An answer is lost with its connection; an event leaves
     the outbox when the broker has acknowledged it. Once the broker has refused one, the others of its topic wait with
-    it, so that the order holds, and all are tried again after a while.
+    it, so that the order holds, and all are tried again after a while; one that is refused for what it holds waits
+    alone.
 
     What is too large for the broker, or ends the connection, is set aside alone: an event stays in the outbox and is
     tried again on the next connection, or after a longer while; those behind it go on. A broker that hangs up at it may
@@ -144,7 +145,9 @@ class Dispatcher:
             _log.info("%s", rejected(reason, sent.topic))
             return None
         if reason.is_failure:
-            if sent.order is not None:
+            if reason.is_of_one_message:
+                self._set_aside(sent.order, now + self._refused_s)
+            elif sent.order is not None:
                 self._hold(sent.topic, now + self._refused_s)
             return rejected(reason, sent.topic)
         if sent.order is not None:

@@ -18,6 +18,7 @@ PACKET_TOO_LARGE = 149
 RETAIN_NOT_SUPPORTED = 154
 QOS_NOT_SUPPORTED = 155
 
+_FOR_ITS_CONTENT = {131, 153}
 _AT_A_PACKET = {129, 130, 131, NOT_AUTHORIZED, PACKET_TOO_LARGE}
 
 _CONNECTION_REMEDIES = {
@@ -58,6 +59,11 @@ class Reason(NamedTuple):
     def is_specific(self) -> bool:
         """Whether it says more than that something failed."""
         return self.code > FAILURE
+
+    @property
+    def is_of_one_message(self) -> bool:
+        """Whether a message is refused for what it holds, as by a broker that knows a schema: the next may pass."""
+        return self.code in _FOR_ITS_CONTENT
 
     @property
     def may_be_a_message(self) -> bool:

@@ -137,6 +137,23 @@ def test_a_refused_event_holds_its_topic_back_and_no_other(make_event: MakeEvent
     assert desk.scores() == [10, 12, 10, 11]
 
 
+def test_an_event_refused_for_what_it_holds_keeps_no_other_back(make_event: MakeEvent) -> None:
+    desk = Desk()
+    for _ in range(2):
+        desk.outbox.put(make_event())
+    desk.send()
+    assert "Payload format invalid" in (desk.dispatcher.settle(1, Reason(153, "Payload format invalid"), 0.0) or "")
+    desk.dispatcher.settle(2, SUCCESS, 0.0)
+    desk.outbox.put(make_event())
+    desk.send(1.0)
+    desk.dispatcher.settle(3, SUCCESS, 1.0)
+    assert desk.scores() == [10, 11, 12]
+    desk.send(60.0)
+    assert desk.scores() == [10, 11, 12, 10]
+    desk.dispatcher.settle(4, SUCCESS, 60.0)
+    assert desk.outbox.summary().depth == 0
+
+
 def test_a_refused_notice_is_told_and_not_tried_again_until_it_changes() -> None:
     desk = Desk()
     desk.board.put(Notice("a", b"1", 1, NOW))
