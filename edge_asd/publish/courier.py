@@ -162,7 +162,7 @@ class Courier:
         if self._session is None:
             until = min(until, self._attempt_at)
         if self.online.is_set():
-            until = min(until, self._board.next_due())
+            until = min(until, self._dispatcher.next_due())
         if self._stop:
             until = min(until, self._stop.deadline)
         try:

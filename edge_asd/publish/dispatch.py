@@ -154,6 +154,10 @@ class Dispatcher:
             self._outbox.acknowledge(sent.order)
         return None
 
+    def next_due(self) -> float:
+        """Return when the next notice can be sent; infinity while that is up to an acknowledgement."""
+        return self._board.next_due() if self._room() > 0 else float("inf")
+
     def waiting_s(self, now: float) -> float:
         """Return for how long the oldest message under way has been waiting for its acknowledgement, in seconds."""
         oldest = next(iter(self._under_way.values()), None)

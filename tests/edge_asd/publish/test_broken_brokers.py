@@ -6,6 +6,7 @@ import gc
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge_asd.publish import Event, Publisher, mqtt, reasons
+from edge_asd.publish import Event, Publisher, State, mqtt, reasons
 from edge_asd.publish.courier import Courier
 from edge_asd.publish.pacing import Backoff, Patience
 
@@ -286,6 +287,18 @@ def test_a_broker_that_acknowledges_nothing_is_left_and_tried_again(
     assert publisher.statistics().spool.depth == 100
     warnings = [record.message for record in caplog.records if "not acknowledge;" in record.message]
     assert len(warnings) == 1  # what goes on being wrong is not told again each time
+
+
+def test_waiting_for_acknowledgements_costs_no_time_of_the_processor(
+    serve: Callable[[Handler], int], make_publisher: MakePublisher, make_state: Callable[..., State]
+) -> None:
+    with make_publisher(serve(mute([])), stop_s=0.2) as publisher:
+        assert publisher.wait_connected(WAIT_S)
+        for index in range(2 * mqtt.WINDOW):
+            publisher.state(make_state(source=f"pump-{index}"))
+        before = time.process_time()
+        time.sleep(1.0)
+        assert time.process_time() - before < 0.3
 
 
 def test_leaving_a_broker_that_acknowledges_nothing_leaves_the_word_to_the_last_will(
