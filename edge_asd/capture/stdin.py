@@ -86,19 +86,29 @@ class StdinCapture:
             _log.warning("stdin: ends within a sample: the last %d bytes are left out", self._decoder.pending)
 
     def _read(self) -> bytes:
-        """Return some bytes, whatever there is of at most a block; none at the end."""
+        """Return whole samples, whatever there is of at most a block; fewer bytes at the end, and then none.
+
+        So whoever hears the stream next, after a stall or a reload, begins with a sample as well.
+        """
+        data = self._read_some(self._most)
+        while data and (over := len(data) % self._decoder.frame_bytes):
+            more = self._read_some(self._decoder.frame_bytes - over, within=True)
+            if not more:
+                break
+            data += more
+        return data
+
+    def _read_some(self, most: int, *, within: bool = False) -> bytes:
+        """Return some bytes, none at the end; `within` a sample, nobody could go on after a stall."""
         data = None
         while data is None:
             if not _wait(self._stream, self._stalled_s):
-                raise self._stall()
-            data = self._stream.read(self._most)
+                nothing = f"nothing for {self._stalled_s:g} s"
+                if within:
+                    raise InputError("stdin", expected="the rest of a sample", found=nothing)
+                raise CaptureError(f"stdin: {nothing}", state="stalled")
+            data = self._stream.read(most)
         return data
-
-    def _stall(self) -> CaptureError | InputError:
-        if self._decoder.pending:
-            # Whoever opens it again would take the middle of a sample for its beginning.
-            return InputError("stdin", expected="the rest of a sample", found=f"nothing for {self._stalled_s:g} s")
-        return CaptureError(f"stdin: nothing for {self._stalled_s:g} s", state="stalled")
 
 
 def _standard_input() -> io.FileIO:

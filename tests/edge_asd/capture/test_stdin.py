@@ -148,6 +148,22 @@ def test_a_pipe_stalled_within_a_sample_cannot_go_on() -> None:
             capture(source, stalled_s=0.05)
 
 
+def test_whoever_goes_on_after_another_begins_with_a_whole_sample() -> None:
+    address, raw = Stdin(format="s24le", channels=2), np.arange(6000, dtype=np.uint8).tobytes()
+    with pipe() as (source, sink):
+        sink.write(raw[:1000])
+        first = iter(StdinCapture(address, sample_rate=RATE, channel=0, stream=source))
+        more = threading.Timer(0.1, sink.write, [raw[1000:]])
+        more.start()
+        heard = [next(first)]
+        more.join()
+        sink.close()
+        # A reload: the source has another listener now.
+        heard += capture(source, address)
+    blocks = [item.samples for item in heard if isinstance(item, Block)]
+    np.testing.assert_array_equal(np.concatenate(blocks), samples_of(capture(raw, address)))
+
+
 def test_a_slow_writer_is_waited_for() -> None:
     raw = noise(4000)
     with pipe() as (source, sink):
