@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from typing import Literal
 
+from edge_asd.bandwidth import BandwidthWatch
 from edge_asd.bundle import Bundle
 from edge_asd.capture import Block, Capture, Feeds, Gap, Levels, SignalFault, SourceAddress, open_capture
 from edge_asd.capture import Microphone as MicrophoneAddress
@@ -72,6 +73,7 @@ class Listener(threading.Thread):
         self._recipe = bundle.recipe
         self._engine = engine or Engine()
         self._pipeline = Pipeline(bundle, engine=self._engine)
+        self._bandwidth = BandwidthWatch(bundle)
         self.judgement = Judgement(source, bundle, audience, recorder)
         """What is told; commands go there."""
         self._feeds = feeds
@@ -199,6 +201,8 @@ class Listener(threading.Thread):
     def _hear(self, block: Block) -> None:
         self._count(len(block.samples))
         self._levels = block.levels or self._levels
+        if block.native_rate is not None:
+            self._bandwidth.take(self._source.name, block.native_rate)
         if block.fault is not None and block.fault != self._fault:
             self._disturbances[block.fault] += 1
         self._fault = block.fault

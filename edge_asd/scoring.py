@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd.alarms import read_alarm_rate
-from edge_asd.audio import probe_recording, read_blocks
+from edge_asd.audio import read_blocks
+from edge_asd.bandwidth import BandwidthWatch
 from edge_asd.bundle import Bundle
 from edge_asd.capture import SignalFault
 from edge_asd.explanation import BandDeviation, Explanation, MomentDeviation
@@ -20,8 +20,6 @@ from edge_asd.firmware import Decision
 from edge_asd.interpreter import Engine
 from edge_asd.liveness import find_live, live_pieces, said_of, too_short
 from edge_asd.pipeline import Pipeline, Score
-
-_log = logging.getLogger(__name__)
 
 _NOTHING = Explanation()
 
@@ -84,30 +82,6 @@ class UnknownScore(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with the signal."""
     reason: str
     """Why there is no verdict, in words."""
-
-
-class BandwidthWatch:
-    """Says in the log, once for each sampling rate, that recordings lack frequencies which a bundle has learnt."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self._learnt_hz = min(bundle.manifest.training.bandwidth_hz, bundle.recipe.sample_rate / 2)
-        self._told: set[int] = set()
-
-    def look_at(self, path: Path) -> None:
-        """Look at a recording's own sampling rate; an InputError where it cannot be read."""
-        rate = probe_recording(path).native_rate
-        if rate / 2 >= self._learnt_hz or rate in self._told:
-            return
-        self._told.add(rate)
-        _log.warning(
-            "%s: sampled at %d Hz, it holds nothing above %g Hz, and the bundle has learnt up to %g Hz: that alone may "
-            "make it and its like anomalous; record at %g Hz or more",
-            path,
-            rate,
-            rate / 2,
-            self._learnt_hz,
-            2 * self._learnt_hz,
-        )
 
 
 class Scorer:

@@ -19,6 +19,7 @@ from edge_asd import golden
 from edge_asd.adaptation import Pooled, adapt, adaptable
 from edge_asd.alarms import HeldOut, alarm_rate
 from edge_asd.audio import Roll, find_rooted, tell_apart
+from edge_asd.bandwidth import BandwidthWatch
 from edge_asd.bundle import Bundle, Manifest, Site, pack, unpack, write_bundle
 from edge_asd.calibration import Calibrated, PartScores, calibrate, join_all
 from edge_asd.errors import InputError
@@ -28,7 +29,6 @@ from edge_asd.interpreter import Engine
 from edge_asd.liveness import Live, find_live, left_out_dead, live_pieces, require_any_live
 from edge_asd.pipeline import Joiner, Judge, Rows, pool_rows
 from edge_asd.recipe.graph import Recipe, Threshold
-from edge_asd.scoring import BandwidthWatch
 from edge_asd.suspicion import normal_scores, standing_out
 
 Arrays = Mapping[str, NDArray[np.generic]]

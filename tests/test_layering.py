@@ -58,13 +58,14 @@ LAYERS = {
     "alarms": "arrays bundle decision firmware recipe",
     "calibration": "alarms bundle errors extremes firmware gamma pipeline recipe tail",
     "golden": "audio bundle errors interpreter pipeline recipe",
+    "bandwidth": "audio bundle",
     "liveness": "audio capture errors recipe",
-    "scoring": "alarms audio bundle capture explanation firmware interpreter liveness pipeline",
+    "scoring": "alarms audio bandwidth bundle capture explanation firmware interpreter liveness pipeline",
     "adaptation": "arrays bundle detector pipeline recipe",
     "suspicion": "calibration errors pipeline recipe",
     "site": (
-        "adaptation alarms audio bundle calibration errors explanation firmware golden interpreter pipeline recipe "
-        "liveness scoring suspicion"
+        "adaptation alarms audio bandwidth bundle calibration errors explanation firmware golden interpreter liveness "
+        "pipeline recipe suspicion"
     ),
     # What a person writes and reads.
     "configuration": "errors files firmware recipe",
@@ -80,7 +81,9 @@ LAYERS = {
     "web": "firmware metrics publish",
     "plan": "audio bundle capture configuration errors files firmware golden interpreter publish",
     "check": "alarms bundle capture configuration firmware plan publish recipe",
-    "listener": "bundle capture errors evidence explanation firmware interpreter judgement liveness pipeline publish",
+    "listener": (
+        "bandwidth bundle capture errors evidence explanation firmware interpreter judgement liveness pipeline publish"
+    ),
     "crew": "capture errors evidence firmware judgement listener plan publish",
     "roster": "errors files publish",
     "report": "configuration crew interpreter plan publish version vitals",

@@ -22,6 +22,8 @@ class Block(NamedTuple):
     """What is wrong with the signal by the end of these samples."""
     levels: Levels | None = None
     """The last complete second of the signal by then, at its own rate."""
+    native_rate: int | None = None
+    """Rate at which it was sampled, in hertz; None where nobody knows."""
 
 
 class Gap(NamedTuple):

@@ -71,7 +71,7 @@ class Track:
         if not len(samples):
             return []
         late = self._late_fault if self.next < self._late_until else None
-        block = Block(samples, self.next, self._fault or late, self._meter.latest)
+        block = Block(samples, self.next, self._fault or late, self._meter.latest, self._native_rate)
         self.next += len(samples)
         return [block]
 

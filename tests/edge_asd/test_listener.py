@@ -156,6 +156,20 @@ def test_a_threshold_of_the_source_comes_before_the_bundle_s(bundle: Bundle, tmp
     assert {state.threshold for state in told.states} == {1e6}
 
 
+def test_sound_that_lacks_what_the_bundle_has_learnt_is_told_once(
+    bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    listen(bundle, tmp_path / "whole.wav", hum(5, 1))
+    assert not caplog.records
+    narrow = tmp_path / "narrow.wav"
+    soundfile.write(narrow, hum(10, 1)[::2], RATE // 2)
+    source = Source(name="hum", bundle="hum.easd", source=f"file:{narrow}?speed=max")
+    Listener(source, Files(narrow, real_time=False), bundle, Told()).run()
+    said = [record.getMessage() for record in caplog.records if "holds nothing above" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("hum: sampled at 4000 Hz, it holds nothing above 2000 Hz, and the bundle has")
+
+
 def test_nothing_is_judged_in_quiet_hours(bundle: Bundle, tmp_path: Path) -> None:
     sound = np.concatenate([hum(10, 1), hum(10, 2, wrong=True)])
     always = Schedule(quiet=[QuietHours(start="00:00", end="00:00")])
