@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -17,11 +17,13 @@ class Backlog(Generic[Item]):
     Parameters
     ----------
     most
-        Most items that wait.
+        Most items that wait; beyond it, one from each origin that has none waiting.
+    origin
+        Says where an item comes from; all of them from one place where left out.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, origin: Callable[[Item], Hashable] = lambda _item: None) -> None:
+        self._most, self._origin = most, origin
         self._news = threading.Condition()
         self._items: deque[Item] = deque()
         self._closed = False
@@ -37,10 +39,13 @@ class Backlog(Generic[Item]):
         with self._news:
             if self._closed:
                 raise queue.Full("nothing more is taken")
-            if len(self._items) >= self._most:
-                raise queue.Full(f"{self._most} wait already")
+            if len(self._items) >= self._most and self._has_from(self._origin(item)):
+                raise queue.Full(f"{len(self._items)} wait already")
             self._items.append(item)
             self._news.notify_all()
+
+    def _has_from(self, origin: Hashable) -> bool:
+        return any(self._origin(item) == origin for item in self._items)
 
     def close(self) -> None:
         """Take nothing more; whoever iterates gets what waits, and no more after that."""

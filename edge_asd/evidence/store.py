@@ -104,7 +104,8 @@ class ClipStore:
     ) -> None:
         self._settings, self._clock, self._is_set = settings, clock, is_set
         self._folder = Path(settings.path or ".")
-        self._jobs: Backlog[_Job] = Backlog(_MOST_WAITING)
+        # What all machines hear at once, each may keep.
+        self._jobs: Backlog[_Job] = Backlog(_MOST_WAITING, lambda job: job.source)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._health = EvidenceHealth()

@@ -35,6 +35,17 @@ def test_what_finds_no_room_is_refused_with_the_reason() -> None:
     assert list(backlog) == [1]
 
 
+def test_one_item_from_each_origin_always_finds_room() -> None:
+    backlog: Backlog[tuple[str, int]] = Backlog(2, lambda item: item[0])
+    for item in [("a", 1), ("a", 2), ("b", 1), ("c", 1)]:
+        backlog.put(item)
+    for item in [("a", 3), ("b", 2)]:
+        with pytest.raises(queue.Full, match="4 wait already"):
+            backlog.put(item)
+    backlog.close()
+    assert list(backlog) == [("a", 1), ("a", 2), ("b", 1), ("c", 1)]
+
+
 def test_a_thread_waits_for_the_next() -> None:
     backlog: Backlog[int] = Backlog(1)
     items = iter(backlog)

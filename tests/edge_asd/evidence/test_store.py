@@ -284,6 +284,15 @@ def test_a_disk_that_hangs_holds_nobody_up(store: ClipStore, monkeypatch: pytest
     assert saved(store, new_id(), noise(0.1)) is not None
 
 
+def test_what_all_machines_hear_at_once_each_keeps(store: ClipStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, write = threading.Event(), files.write_atomically
+    monkeypatch.setattr(store_module, "write_atomically", lambda path, content: held.wait(30) and write(path, content))
+    savings = [store.save(f"pump-{number}", new_id(), noise(0.1), RATE) for number in range(16)]
+    held.set()
+    assert all(saving.result(30) is not None for saving in savings)
+    assert (store.health().written, store.health().lost) == (16, 0)
+
+
 def test_an_error_of_ours_costs_one_clip(store: ClipStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "draw_spectrogram", lambda _: 1 / 0)
     assert saved(store, new_id(), noise(0.1)) is None
