@@ -82,6 +82,8 @@ class Listener(threading.Thread):
         self._stopping = threading.Event()
         self._over = over
         self._heard = 0
+        # Samples that the pipeline was not given, and does not count.
+        self._kept_back = 0
         self._dropped = 0
         self._scored = 0
         self._unscored = 0
@@ -211,6 +213,7 @@ class Listener(threading.Thread):
         if block.fault is not None:
             # What is no sound of the machine is not judged, nor any horizon that it lies in.
             self._pipeline.gap()
+            self._kept_back += len(block.samples)
             self._held.clear()
             self._faults.add(block.fault)
             if block.fault != "dropout":
@@ -225,7 +228,7 @@ class Listener(threading.Thread):
             self._progress = time.monotonic()
             notable = score.value >= self.judgement.threshold
             explanation = self._pipeline.explain() if notable else Explanation()
-            self._held.append((score.value, self._heard, explanation))
+            self._held.append((score.value, self._kept_back + score.end, explanation))
         self._decide(self._heard - self._hold)
 
     def _decide(self, until: int) -> None:

@@ -17,7 +17,7 @@ import soundfile
 from edge_asd import files
 from edge_asd import listener as listener_module
 from edge_asd.bundle import Bundle
-from edge_asd.capture import Block, Files, Gap, Microphone
+from edge_asd.capture import Block, Files, Gap, Microphone, Stdin
 from edge_asd.capture.items import Item
 from edge_asd.capture.track import Track
 from edge_asd.errors import CaptureError, InputError
@@ -114,6 +114,27 @@ def test_a_latched_anomaly_ends_with_a_microphone_that_is_gone_or_a_listener_tha
     listener.run()
     assert [told.events[0].type, told.events[-1].type] == ["new", "end"]
     assert (told.states[-1].verdict, told.states[-1].event) == ("unknown", None)
+
+
+def test_how_sound_is_cut_into_blocks_changes_no_verdict(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, told = np.random.default_rng(0), []
+    sound = np.concatenate([hum(5, 1), hum(6.3, 2, wrong=True), hum(5, 3), hum(6.3, 4, wrong=True), hum(5, 5)])
+    settings = Decision(min_duration_s=2.0, cooldown_s=4.0, exit=1)
+    source = Source(name="hum", bundle="hum.easd", source="stdin", decision=settings)
+    for _ in range(6):
+        cuts = np.sort(rng.integers(0, len(sound), rng.integers(20, 300)))
+        blocks = [Block(piece, 0) for piece in np.split(sound, cuts) if len(piece)]
+
+        @contextlib.contextmanager
+        def open_capture(*_given: Any, _blocks: list[Block] = blocks, **_options: Any) -> Iterator[list[Block]]:
+            yield _blocks
+
+        monkeypatch.setattr(listener_module, "open_capture", open_capture)
+        heard = Told()
+        Listener(source, Stdin(), bundle, heard).run()
+        told.append([(state.score, state.verdict) for state in heard.states if state.score is not None])
+    assert {verdict for _, verdict in told[0]} == {"normal", "anomaly"}
+    assert told == [told[0]] * 6
 
 
 def test_silence_is_unknown_and_never_an_anomaly(bundle: Bundle, tmp_path: Path) -> None:
