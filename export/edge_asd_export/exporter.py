@@ -118,7 +118,7 @@ def export(
     CheckFailedError
         When a net cannot be stored as was asked for without becoming another one.
     """
-    _check_seed(seed)
+    check_seed(seed)
     require_writable(output)
     spare_recording(output)
     given = recordings if isinstance(recordings, Labelled) else sort_recordings(find_rooted(recordings))
@@ -171,7 +171,8 @@ def _left_out(labelled: Labelled) -> list[str]:
     return [f"left out, for their names do not say whether they are normal: {listed(labelled.doubtful)}"]
 
 
-def _check_seed(seed: int) -> None:
+def check_seed(seed: int) -> None:
+    """Refuse a seed that is out of range: an InputError says what is in it."""
     # NumPy's legacy generator, which Keras seeds too, takes no other.
     if not 0 <= seed < 2**32:
         raise InputError("seed", expected=f"0 to {2**32 - 1}", found=f"{seed}")

@@ -21,7 +21,7 @@ from edge_asd_export.demo.replay import replay, topics_of
 from edge_asd_export.demo.scenario import HOUR, QUICK, Scenario, checked_snr
 from edge_asd_export.demo.sound import write_stretch
 from edge_asd_export.demo.subscriber import subscribed
-from edge_asd_export.exporter import Exported, export
+from edge_asd_export.exporter import Exported, check_seed, export
 from edge_asd_export.progress import Reporter, reporting
 from edge_asd_export.report import describe as describe_export
 from edge_asd_export.simulation import FaultKind, Machine, MachineKind, faults_of, write_recordings
@@ -33,8 +33,10 @@ EXAMPLE = """\
   edge-asd demo --quick --broker localhost:1883 -o demo-here
 
 Simulates normal sound of a machine in a factory, learns it, and replays an hour in which a fault comes and grows to the
-daemon, which tells a broker: one of its own, unless another is given. Leaves recordings, bundle, configuration and a
-picture in the folder. Exit status 0 when an alarm came during the fault and none before it, else 1."""
+daemon, which tells a broker: one of its own, unless another is given. Leaves recordings, bundle, configuration, clips
+of the alarms and a picture in the folder.
+
+exit status: 0 an alarm came during the fault and none before it, 1 otherwise, 2 bad usage"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +89,7 @@ def _show(text: str) -> None:
 
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:
+    check_seed(arguments.seed)
     machine = Machine(arguments.machine, unit=arguments.seed)
     fault: FaultKind = faults_of(machine.kind)[0]
     if arguments.fault is not None:

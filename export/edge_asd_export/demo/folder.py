@@ -30,6 +30,10 @@ sources:
       exit: 20
       exit_fraction: 0.8
 
+# Beside the recordings, so that nothing of a demonstration is left elsewhere: what the broker has yet to be told, and
+# the sound of each anomaly. A device keeps them in its own folder of states.
+spool: {{path: {state}/events.spool}}
+
 # A sign of life twice a second instead of twice a minute: the demonstration's progress bar reads it.
 health_interval_s: 0.5
 """
@@ -87,6 +91,11 @@ class Folder(NamedTuple):
         return self.root / "monitor.log"
 
     @property
+    def state(self) -> Path:
+        """What the daemon keeps: events, and clips of them."""
+        return self.root / "state"
+
+    @property
     def picture(self) -> Path:
         """What happened, to look at."""
         return self.root / "demo.png"
@@ -119,6 +128,7 @@ class Folder(NamedTuple):
             machine=self.machine,
             bundle=self.bundle.name,
             recording=self.stretch.name,
+            state=self.state.name,
         )
         write_atomically(self.configuration, text.encode())
 
@@ -134,7 +144,8 @@ class Folder(NamedTuple):
                     found="other files",
                     remedy="give another one with -o",
                 )
-            shutil.rmtree(self.recordings, ignore_errors=True)
+            for folder in (self.recordings, self.state):
+                shutil.rmtree(folder, ignore_errors=True)
             for path in (self.bundle, self.stretch, self.log, self.picture):
                 path.unlink(missing_ok=True)
         except OSError as error:

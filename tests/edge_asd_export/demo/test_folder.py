@@ -21,6 +21,9 @@ def test_the_configuration_is_the_daemon_s(tmp_path: Path) -> None:
     assert (Path(source.bundle), source.name) == (folder.bundle, "sliding")
     assert parse_source(source.source) == Files(folder.stretch, real_time=False)
     assert source.decision.enter == 20
+    # Nothing is left where the user does not look.
+    assert firmware.spool.path == str(folder.state / "events.spool")
+    assert firmware.evidence.path == str(folder.state / "events.clips")
 
 
 @pytest.mark.parametrize("host", ["broker.local", "::1"])
@@ -35,8 +38,10 @@ def test_an_earlier_demonstration_is_cleared_away_and_nothing_else(tmp_path: Pat
     folder = Folder(tmp_path / "demo", "rotating")
     folder.prepare(None)
     folder.recordings.mkdir()
+    folder.state.mkdir()
     mine = folder.root / "notes.txt"
-    for path in (folder.recordings / "00000047.wav", folder.bundle, folder.stretch, folder.log, folder.picture, mine):
+    old = folder.recordings / "00000047.wav", folder.state / "events.spool", folder.bundle, folder.stretch
+    for path in (*old, folder.log, folder.picture, mine):
         path.write_text("old")
     folder.prepare(Address("localhost", 1884))
     assert sorted(folder.root.iterdir()) == sorted([folder.configuration, mine])
