@@ -116,8 +116,9 @@ def leave_out_unfit(labelled: Labelled, recipe: Recipe, reporter: Reporter = SIL
 
     They only serve to say how well an export works, and are no reason to go without it.
     """
+    paths = [*labelled.normal, *labelled.anomalous]
     faults: dict[Path, str] = {}
-    for path in reporter.track([*labelled.normal, *labelled.anomalous], "looking at test recordings"):
+    for path in reporter.track(paths, "looking at test recordings") if paths else ():
         try:
             require_any_live(recipe, {path: find_live(path, recipe)})
         except InputError as error:
