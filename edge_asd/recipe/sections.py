@@ -34,6 +34,11 @@ def judging(recipe: Recipe, section: str) -> Recipe:
     return _changed(recipe, section=section) if known else recipe
 
 
+def judging_any(recipe: Recipe) -> Recipe:
+    """Return the same recipe for sound of any section."""
+    return _changed(recipe, section=None)
+
+
 def _changed(recipe: Recipe, **settings: Any) -> Recipe:
     replace = msgspec.structs.replace
 

@@ -27,6 +27,7 @@ from edge_asd.errors import EdgeAsdError
 from edge_asd.files import write_atomically
 from edge_asd.recipe.graph import Recipe, Threshold
 from edge_asd.recipe.models import Quantization
+from edge_asd.recipe.sections import judging_any
 from edge_asd.text import legible, to_json
 from edge_asd.version import __version__
 from edge_asd_export.boards import Board
@@ -88,7 +89,7 @@ class UnitResult(msgspec.Struct, frozen=True):
     threshold: float = 0.0
     """The bundle's own."""
     field_threshold: float = 0.0
-    """By the field's rule, on the scores of the unit's held-out training recordings."""
+    """By the field's rule, on the scores of the unit's held-out training recordings, or of all where they are alike."""
     bundle_bytes: int = 0
     bundle_sha256: str = ""
     costs: list[Cost] = []
@@ -152,11 +153,10 @@ def run(job: Job, folder: Path) -> list[UnitResult]:
 
 
 def _evaluate(job: Job, output: Path) -> list[UnitResult]:
-    # What trains is the protocol's to say, whatever names would say of it to a plain export.
-    labelled = Labelled([clip.path for clip in job.train], [], [])
-    exported = export(
-        labelled, job.recipe, output, weights=job.weights, board=job.board, seed=job.seed, memory=job.memory
-    )
+    # What trains is the protocol's to say, whatever names would say of it to a plain export; and the data set tells the
+    # section of each recording, whichever a recipe is for.
+    labelled, recipe = Labelled([clip.path for clip in job.train], [], []), judging_any(job.recipe)
+    exported = export(labelled, recipe, output, weights=job.weights, board=job.board, seed=job.seed, memory=job.memory)
     reference = Reference(exported.bundle, labelled, weights=job.weights, seed=job.seed, memory=job.memory)
     return [_of_unit(job, unit, exported, reference, output.stat().st_size) for unit in job.tests]
 
@@ -183,6 +183,9 @@ def _field_threshold(job: Job, unit: UnitName, exported: Exported) -> float:
     own = {clip.path for clip in job.train if clip.unit == unit}
     scores = zip(exported.excerpts, exported.bundle.manifest.calibration.held_out, strict=True)
     held_out = np.array([score for excerpt, score in scores if excerpt.recording in own])
+    if np.ptp(held_out) == 0:
+        # Of a section with a single recording no distribution can be told: that of its machine stands in.
+        held_out = np.array(exported.bundle.manifest.calibration.held_out)
     recipe = msgspec.structs.replace(exported.bundle.recipe, threshold=FIELD_RULE)
     return find_threshold(recipe, held_out)[0]
 

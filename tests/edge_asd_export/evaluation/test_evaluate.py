@@ -160,6 +160,24 @@ def test_one_model_serves_all_sections_of_a_machine_where_a_recipe_asks_for_it(t
     assert max(result["deviation"] for result in (first, second)) < 1e-4
     assert main(words(data, "dcase2021", str(tmp_path / "vae.yaml"), tmp_path / "out", "--seeds", "1")) == 0
     assert everything(tmp_path / "out")["results"] == [first, second]
+    # The section that a recipe for a device names is no matter: each recording says its own.
+    again = words(
+        data, "dcase2021", str(tmp_path / "vae.yaml"), tmp_path / "told", "--set", "detector.section=section_00"
+    )
+    assert main(again) == 0
+    assert everything(tmp_path / "told")["results"][0]["bundle_sha256"] == first["bundle_sha256"]
+
+
+def test_a_section_with_one_training_recording_costs_no_figures(tmp_path: Path) -> None:
+    data = write_dcase2021(tmp_path / "data")
+    for path in sorted((data / "pump/train").glob("section_01*"))[1:]:
+        path.unlink()
+    (tmp_path / "vae.yaml").write_text(SECTIONS)
+    assert main(words(data, "dcase2021", str(tmp_path / "vae.yaml"), tmp_path / "out")) == 0
+    first, second = everything(tmp_path / "out")["results"]
+    assert first["trained_on"] == 9
+    assert first["field_threshold"] != second["field_threshold"]
+    assert set(second["figures"]) == set(first["figures"])
 
 
 def test_a_machine_of_2022_has_one_auc_for_each_domain(recipes: list[str], tmp_path: Path) -> None:
