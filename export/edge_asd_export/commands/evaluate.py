@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import get_args
 
 from edge_asd.errors import InputError
-from edge_asd.recipe.models import QuantizationChoice
 from edge_asd.recipe.shipped import load_recipe
 from edge_asd_export.boards import board_names, find_board
-from edge_asd_export.commands.export import given_weights
+from edge_asd_export.commands.export import add_quantize, given_weights
 from edge_asd_export.evaluation.files import write_all
 from edge_asd_export.evaluation.protocols import PROTOCOLS
 from edge_asd_export.evaluation.running import Request, evaluate
@@ -51,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=board_names(),
         help="board that the bundles are for",
     )
-    add("--quantize", choices=get_args(QuantizationChoice), help="how nets are stored")
+    add_quantize(parser)
     add("--seeds", type=int, default=1, metavar="N", help="repeat with the seeds 0 … N-1 (default: 1)")
     parser.add_argument(
         "--test-clips",

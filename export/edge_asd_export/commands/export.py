@@ -32,11 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="bundle to write, such as pump.easd")
     parser.add_argument("--recipe", default="default", help="shipped recipe or YAML file (default: default)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a recipe's setting")
-    parser.add_argument(
-        "--quantize",
-        choices=get_args(QuantizationChoice),
-        help="how nets are stored (default: as the recipe says, usually auto: chosen per net and board, with a reason)",
-    )
+    add_quantize(parser)
     parser.add_argument("--board", choices=board_names(), help="board that the bundle is for")
     parser.add_argument(
         "--weights",
@@ -48,6 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", type=Path, metavar="DIR", help="folder for report.txt, report.json and report.html")
     parser.add_argument("--seed", type=int, default=0, help="seed of all that is random (default: 0)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def add_quantize(parser: argparse.ArgumentParser) -> None:
+    """Declare how nets are stored, for every command that makes bundles."""
+    parser.add_argument(
+        "--quantize",
+        choices=get_args(QuantizationChoice),
+        help="how nets are stored (default: as the recipe says, usually auto: chosen per net and board, with a reason)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -208,6 +208,14 @@ def test_unlabelled_test_recordings_get_scores_but_no_figures(
     assert [name for name, _ in scores] == [f"section_00_{number:04d}.wav" for number in range(3)]
 
 
+@pytest.mark.parametrize("form", ["auto", "float32", "float16", "dynamic", "int8"])
+def test_nets_are_stored_in_every_form_that_an_export_knows(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words(tmp_path / "nothing", "folders", "default", tmp_path, "--quantize", form)) == 2
+    assert "no such file or folder" in capsys.readouterr().err
+
+
 def command(arguments: list[str]) -> list[str]:
     return [sys.executable, "-m", "edge_asd", *arguments]
 
