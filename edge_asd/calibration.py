@@ -48,6 +48,8 @@ class NormalScores(NamedTuple):
     """One for each decision that a device would make, one unbroken run after another."""
     lengths: NDArray[np.intp]
     """Decisions of each run, shape (r,)."""
+    told: PartScores | None = None
+    """As `stretches`, each judged as of the section that it is of; the same where nothing tells sections apart."""
 
 
 class Calibrated(NamedTuple):
@@ -59,6 +61,8 @@ class Calibrated(NamedTuple):
     """Threshold, and what it rests on."""
     notes: list[str]
     """What the user should know."""
+    told: list[float]
+    """Held-out scores as in the record, but of stretches whose sections are told."""
 
 
 def calibrate(recipe: Recipe, scores: NormalScores, folds: int) -> Calibrated:
@@ -106,7 +110,8 @@ def calibrate(recipe: Recipe, scores: NormalScores, folds: int) -> Calibrated:
         alarms_per_week=alarms.per_week(threshold),
         extremal_index=alarms.extremal_index,
     )
-    return Calibrated(arrays, record, _notes(joint, threshold))
+    told = list(join_all(joiner, scores.told or scores.stretches))
+    return Calibrated(arrays, record, _notes(joint, threshold), told)
 
 
 def _threshold(recipe: Recipe, joint: NDArray[np.float64], alarms: AlarmRate) -> tuple[float, str]:

@@ -21,6 +21,7 @@ from edge_asd.calibration import NormalScores, PartScores, in_a_row
 from edge_asd.errors import InputError
 from edge_asd.pipeline import Judge, Rows
 from edge_asd.recipe.graph import Recipe
+from edge_asd.recipe.sections import judging, sectioned_detectors
 from edge_asd_export.fit import Embedders, Fitted, fit, judge
 from edge_asd_export.material import Stretch
 from edge_asd_export.progress import Advance
@@ -94,7 +95,9 @@ def cross_fit(
     """
     final = _stacked(part_scores(recipe, fitted, stretches))
     folds = _judging_folds(recipe, stretches)
+    told_apart = any(sectioned_detectors(recipe))
     scores: list[PartScores] = []
+    told: list[PartScores] = []
     runs: list[PartScores] = []
     for fold, scored in folds:
         others, held_out = fold.others(stretches), scored.held_out(stretches)
@@ -104,11 +107,14 @@ def cross_fit(
         wanted = {part: np.delete(values, fold.indices) for part, values in final.items()}
         alignment = {part: Alignment.between(seen[part], wanted[part]) for part in _trained_parts(recipe)}
         scores.append(_aligned(_stacked(part_scores(recipe, graph, held_out)), alignment))
+        told.append(_aligned(_told_scores(recipe, graph, held_out), alignment) if told_apart else scores[-1])
         runs += [_aligned(run, alignment) for run in decision_scores(recipe, graph, held_out)]
     lengths = np.array([len(next(iter(run.values()))) for run in runs], np.intp)
     in_order = np.argsort([index for _, scored in folds for index in scored.indices])
-    of_stretches = {part: values[in_order] for part, values in in_a_row(scores).items()}
-    return NormalScores(of_stretches, in_a_row(runs), lengths)
+    of_stretches, of_told = (
+        {part: values[in_order] for part, values in in_a_row(each).items()} for each in (scores, told)
+    )
+    return NormalScores(of_stretches, in_a_row(runs), lengths, of_told)
 
 
 def _judging_folds(recipe: Recipe, stretches: Sequence[Stretch]) -> list[tuple[Fold, Fold]]:
@@ -147,6 +153,17 @@ def part_scores(recipe: Recipe, fitted: Fitted, stretches: Sequence[Stretch]) ->
     """Return each part's own score of every stretch, as a fitted graph gives it on the device."""
     embedders = Embedders(recipe, fitted.networks)
     return judge(recipe, fitted.arrays, [embedders.rows(stretch.rows) for stretch in stretches])
+
+
+def _told_scores(recipe: Recipe, fitted: Fitted, stretches: Sequence[Stretch]) -> PartScores:
+    """Return each part's score of every stretch by a device that is told which section it is of."""
+    rows: dict[int, dict[str, float]] = {}
+    for section in {stretch.section for stretch in stretches}:
+        members = [index for index, stretch in enumerate(stretches) if stretch.section == section]
+        rows |= zip(
+            members, part_scores(judging(recipe, section), fitted, [stretches[index] for index in members]), strict=True
+        )
+    return _stacked([rows[index] for index in range(len(stretches))])
 
 
 def decision_scores(recipe: Recipe, fitted: Fitted, stretches: Sequence[Stretch]) -> Iterator[PartScores]:

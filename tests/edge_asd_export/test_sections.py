@@ -86,6 +86,13 @@ def test_a_bundle_for_one_section_is_calibrated_on_its_own_recordings(tmp_path: 
     calibration = read_bundle(tmp_path / "one.easd").manifest.calibration
     assert len(calibration.held_out) == len(exported.excerpts) == 6
     assert exported.bundle.manifest.training.horizons == 12
+    # Of a bundle for any section the least score counts, but what it gives once it is told the section is known too.
+    for_any = export([tmp_path], recipe(), tmp_path / "any.easd", seed=3)
+    found = zip(for_any.excerpts, for_any.calibrated.told, for_any.calibrated.record.held_out, strict=True)
+    of_own = [(told, least) for excerpt, told, least in found if section_of(excerpt.recording) == "section_01"]
+    assert [told for told, _ in of_own] == calibration.held_out == exported.calibrated.told
+    assert all(least <= told for told, least in of_own)
+    assert any(least < told for told, least in of_own)
     # The same arrays judge any section where none is named, and then the least score counts.
     all_stretches = gather(sorted((tmp_path / "train").iterdir()), for_one).stretches
     rows = [stretch.rows for stretch in all_stretches if stretch.section == "section_01"]

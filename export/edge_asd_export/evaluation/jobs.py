@@ -181,11 +181,12 @@ def _of_unit(job: Job, unit: UnitName, exported: Exported, reference: Reference,
 
 def _field_threshold(job: Job, unit: UnitName, exported: Exported) -> float:
     own = {clip.path for clip in job.train if clip.unit == unit}
-    scores = zip(exported.excerpts, exported.bundle.manifest.calibration.held_out, strict=True)
-    held_out = np.array([score for excerpt, score in scores if excerpt.recording in own])
+    scores = exported.calibrated.told
+    pairs = zip(exported.excerpts, scores, strict=True)
+    held_out = np.array([score for excerpt, score in pairs if excerpt.recording in own])
     if np.ptp(held_out) == 0:
         # Of a section with a single recording no distribution can be told: that of its machine stands in.
-        held_out = np.array(exported.bundle.manifest.calibration.held_out)
+        held_out = np.array(scores)
     recipe = msgspec.structs.replace(exported.bundle.recipe, threshold=FIELD_RULE)
     return find_threshold(recipe, held_out)[0]
 
