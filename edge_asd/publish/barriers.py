@@ -36,7 +36,7 @@ class Barriers:
         Seconds after which it is forgotten.
     """
 
-    MANY = 3
+    MANY = 5
     """So many connections lost at one packet are no accident."""
 
     def __init__(self, again_s: float) -> None:
