@@ -166,7 +166,7 @@ class _Talk:
     def _problem(self, report: Report | None) -> str:
         encrypted = self._login.tls is not None
         if isinstance(report, Refused):
-            return reasons.refused(report.reason)
+            return self._told(report.reason, reasons.refused(report.reason))
         if isinstance(report, Unreachable):
             return reasons.unreachable(report.error, encrypted=encrypted)
         if isinstance(report, Lost):
@@ -180,7 +180,7 @@ class _Talk:
             session.publish(topic, b"", 1, retain=False)
             reason = self._answer(Acknowledged, f"a message on {topic}")
             if reason.is_failure:
-                raise _FailedError(reasons.rejected(reason, topic))
+                raise _FailedError(self._told(reason, reasons.rejected(reason, topic)))
         blind = "" if session.version == "5" else "; under MQTT 3.1.1 an access list may have refused them unseen"
         return f"{len(topics)} topics, from {topics[0]} to {topics[-1]}{blind}"
 
@@ -189,7 +189,7 @@ class _Talk:
         session.subscribe((topics.requests(),), own=True)
         reason = self._answer(Subscribed, f"the subscription to {topics.requests()}")
         if reason.is_failure:
-            raise _FailedError(reasons.deaf(reason, topics.requests()))
+            raise _FailedError(self._told(reason, reasons.deaf(reason, topics.requests())))
         for birth in self._settings.home_assistant.births:
             # It may well be refused, in a plant without Home Assistant, but not cost the connection.
             session.subscribe((birth,))
@@ -201,7 +201,14 @@ class _Talk:
         report = self._next((kind, Lost), _ANSWER_S)
         if isinstance(report, kind):
             return report.reason
-        raise _FailedError(reasons.stopped(doing, report.reason if isinstance(report, Lost) else None))
+        if isinstance(report, Lost):
+            raise _FailedError(self._told(report.reason, reasons.stopped(doing, report.reason)))
+        raise _FailedError(reasons.stopped(doing, None))
+
+    def _told(self, reason: Reason, words: str) -> str:
+        """Return why the broker refused something, and that the client id, which is not the daemon's, may be why."""
+        hint = f"; where rules go by the client id, they have to allow {self._login.device!r} too"
+        return words + (hint if reason.code == reasons.NOT_AUTHORIZED else "")
 
     def _round_trip(self, session: Session, topics: Topics) -> str:
         topic = topics.request(CHECK)

@@ -153,6 +153,14 @@ def test_an_access_list_that_refuses(make_broker: MakeBroker, tmp_path: Path) ->
     assert "this user may not send any" in found[-1].words
 
 
+def test_rules_that_go_by_the_client_id(make_broker: MakeBroker, tmp_path: Path) -> None:
+    access = tmp_path / "access"
+    access.write_text("pattern write edge-asd/%c/#\npattern read edge-asd/%c/#\n")
+    words = failing(steps(make_broker(f"acl_file {access}").port), "publish")
+    assert "Not authorized; allow this user to publish there" in words
+    assert "where rules go by the client id, they have to allow 'pi-07-check' too" in words
+
+
 @pytest.mark.parametrize(
     ("forbidden", "step", "words"),
     [
