@@ -290,7 +290,8 @@ class Event(Message, frozen=True, kw_only=True, tag_field="schema", tag="edge-as
     id: Annotated[str, Meta(pattern=ULID_PATTERN)]
     """ULID of the anomaly; the same in `new`, `update` and `end`."""
     type: Literal["new", "update", "end"]
-    """`new` once, any number of `update`, `end` once."""
+    """`new` once, any number of `update`, `end` once. An `update` tells that the anomaly has grown, that somebody has
+    taken note of it, or that its clip is written."""
     source: str
     """Id of the source."""
     is_historical: bool = False
