@@ -62,6 +62,13 @@ class Board:
             for topic, notice in self._newest.items():
                 self._waiting[topic] = deque([_hurried(notice)], maxlen=_MOST_WAITING)
 
+    def arrived(self, topic: str) -> None:
+        """Take that a notice on a topic has arrived: one that takes the topic down is not sent again."""
+        with self._lock:
+            newest = self._newest.get(topic)
+            if newest is not None and not newest.payload:
+                del self._newest[topic]
+
     def hurry(self) -> None:
         """Make every waiting notice due."""
         with self._lock:

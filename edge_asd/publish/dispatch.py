@@ -152,6 +152,8 @@ class Dispatcher:
             return rejected(reason, sent.topic)
         if sent.order is not None:
             self._outbox.acknowledge(sent.order)
+        else:
+            self._board.arrived(sent.topic)
         return None
 
     def next_due(self) -> float:

@@ -40,6 +40,19 @@ def test_all_are_sent_again_after_a_renewal() -> None:
     assert taken(board, 0) == [b"1", b"2"]
 
 
+def test_what_takes_a_topic_down_is_sent_again_until_it_has_arrived() -> None:
+    board = Board()
+    for topic, payload in (("a", b""), ("b", b"2"), ("c", b"")):
+        board.put(Notice(topic, payload, 1, 0.0))
+    board.renew()
+    assert taken(board, 0.0) == [b"", b"2", b""]
+    board.put(Notice("c", b"3", 1, 0.0))
+    for topic in ("a", "b", "c", "an answer's"):
+        board.arrived(topic)
+    board.renew()
+    assert taken(board, 0.0) == [b"2", b"3"]
+
+
 def test_a_change_of_kind_is_not_passed_over() -> None:
     board = Board()
     for payload, due, kind in ((b"1", 0, "normal"), (b"2", 9, "normal"), (b"3", 1, "anomaly"), (b"4", 2, "normal")):

@@ -205,7 +205,7 @@ def test_what_exceeds_the_size_that_the_broker_tells_is_not_sent_and_told_once(m
     desk.dispatcher.reply(Reply("reply", LONG.encode()))
     desk.dispatcher.reply(Reply("reply", b""))
     desk.board.put(Notice("a", LONG.encode(), 1, NOW, optional=True))
-    desk.board.put(Notice("b", b"", 1, NOW))
+    desk.board.put(Notice("b", b"x", 1, NOW))
     for reason in (LONG, None, None):
         desk.outbox.put(make_event(reason=reason))
     told = desk.send()
@@ -222,7 +222,7 @@ def test_what_exceeds_the_size_that_the_broker_tells_is_not_sent_and_told_once(m
 
 def test_after_a_loss_all_go_one_at_a_time_until_what_was_under_way_has_arrived(make_event: MakeEvent) -> None:
     desk = Desk()
-    desk.board.put(Notice("a", b"", 0, NOW))
+    desk.board.put(Notice("a", b"x", 0, NOW))
     for _ in range(3):
         desk.outbox.put(make_event())
     desk.send()
@@ -248,7 +248,7 @@ def lose(desk: Desk, most: float, now: float = 0.0, reason: Reason = UNKNOWN) ->
 
 def test_an_event_at_which_connections_end_again_and_again_is_set_aside(make_event: MakeEvent) -> None:
     desk = Desk()
-    desk.board.put(Notice("a", b"", 1, NOW))
+    desk.board.put(Notice("a", b"x", 1, NOW))
     for reason in (None, LONG, None, LONG + LONG, None):
         desk.outbox.put(make_event(reason=reason))
     assert desk.send_all(most=1500) == []
@@ -273,7 +273,7 @@ def test_an_event_at_which_connections_end_again_and_again_is_set_aside(make_eve
 
 def test_a_broker_that_says_so_as_it_hangs_up_is_believed_at_once(make_event: MakeEvent) -> None:
     desk = Desk()
-    desk.board.put(Notice("a", b"", 1, NOW))
+    desk.board.put(Notice("a", b"x", 1, NOW))
     desk.outbox.put(make_event(reason=LONG))
     desk.send_all(most=1500)
     assert desk.dispatcher.end(TOO_LARGE, 0.0) is None  # it might have been another message
@@ -321,7 +321,7 @@ def test_a_topic_at_which_the_broker_ends_the_connection_keeps_no_other_back(
 @pytest.mark.parametrize("outage", ["nothing arrives", "another reason"])
 def test_an_outage_sets_nothing_aside(make_event: MakeEvent, outage: str) -> None:
     desk = Desk()
-    desk.board.put(Notice("a", b"", 1, NOW))
+    desk.board.put(Notice("a", b"x", 1, NOW))
     desk.outbox.put(make_event(reason=LONG))
     reason = Reason(139, "Server shutting down") if outage == "another reason" else UNKNOWN
     for now in range(10):
