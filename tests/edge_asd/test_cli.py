@@ -287,6 +287,24 @@ def test_a_full_disk_is_told_in_one_line() -> None:
     assert "No space left" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "streams", "status"),
+    [
+        ("monitor good.yaml --once", "2>&-", 0),
+        ("monitor good.yaml --once", "<&- >&- 2>&-", 0),
+        ("monitor missing.yaml", "2>/dev/full", 2),
+    ],
+)
+def test_without_standard_streams_all_goes_on(words: str, streams: str, status: int) -> None:
+    started = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m edge_asd {words} {streams}', sys.executable],
+        env=ENVIRONMENT,
+        check=False,
+        timeout=60,
+    )
+    assert started.returncode == status
+
+
 def test_a_name_that_is_no_text_is_passed_through(folder: Path) -> None:
     name = os.fsdecode(b"L\xfcfter.wav")
     try:
