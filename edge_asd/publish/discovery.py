@@ -15,7 +15,7 @@ from edge_asd.publish.payloads import Microphone
 from edge_asd.publish.topics import Topics
 
 _NAME = "edge-asd"
-_LEAST_EXPIRY_S = 60
+_LEAST_EXPIRY_S, _LONGEST_EXPIRY_S = 60, 366 * 24 * 3600
 _MISSED_STATES = 6
 # What is neither is `None`, which Home Assistant shows as unknown.
 _PROBLEM = "{{ {'anomaly': 'ON', 'normal': 'OFF'}.get(value_json.verdict, 'None') }}"
@@ -139,7 +139,8 @@ def discovery(
         components |= {key: _dropped(component) for key, component in shown.items()}
     for source in sources:
         rarest_s = max(state_interval_s, (hops_s or {}).get(source, 0.0))
-        components |= _of_source(topics, source, allowed, max(_LEAST_EXPIRY_S, round(_MISSED_STATES * rarest_s)))
+        expiry_s = round(min(max(_LEAST_EXPIRY_S, _MISSED_STATES * rarest_s), _LONGEST_EXPIRY_S))
+        components |= _of_source(topics, source, allowed, expiry_s)
     return HomeDiscovery(
         dev=HomeDevice(ids=[f"{_NAME}_{topics.device}"], name=topics.device, mf=_NAME, sw=version),
         o=HomeOrigin(name=_NAME, sw=version),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -74,8 +75,9 @@ FORM = {
 }
 
 
-def document(sources: list[str], commands: tuple[str, ...] = ()) -> Any:
-    made = discovery(Topics("edge-asd", "pi-07"), sources, commands, version="1.2.3", state_interval_s=10)
+def document(sources: list[str], commands: tuple[str, ...] = (), state_interval_s: float = 10) -> Any:
+    topics = Topics("edge-asd", "pi-07")
+    made = discovery(topics, sources, commands, version="1.2.3", state_interval_s=state_interval_s)
     return json.loads(msgspec.json.encode(made))
 
 
@@ -107,6 +109,11 @@ def test_every_source_has_its_components_with_ids_of_their_own() -> None:
     assert json.loads(sent) == {"source": "fan", "value": 4.5}
     assert json.loads(found["cmps"]["fan_acknowledge"]["payload_press"]) == {"source": "fan"}
     assert found["cmps"]["fan_microphone"]["options"] == list(get_args(Microphone))
+
+
+def test_a_score_expires_in_a_year_where_a_state_is_never_repeated() -> None:
+    found = document(["pump-3"], state_interval_s=sys.float_info.max)
+    assert found["cmps"]["pump-3_score"]["expire_after"] == 366 * 24 * 3600
 
 
 def test_a_score_expires_after_some_missed_states_however_rare_they_are(
