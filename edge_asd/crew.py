@@ -51,6 +51,8 @@ class Crew:
         self._audience = audience
         self._evidence = evidence
         self._store = ClipStore(evidence)
+        if evidence.enabled:
+            self._store.try_out()
         self._posts: dict[str, Post] = {}
         self._failed_at: dict[str, float] = {}
         self._feeds = Feeds()

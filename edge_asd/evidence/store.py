@@ -30,7 +30,7 @@ from edge_asd.audio import load_soundfile
 from edge_asd.backlog import Backlog
 from edge_asd.errors import InputError
 from edge_asd.evidence.picture import draw_spectrogram
-from edge_asd.files import target_of, write_atomically
+from edge_asd.files import require_writable, target_of, write_atomically
 from edge_asd.firmware import Evidence
 from edge_asd.publish import Clip, EvidenceHealth
 from edge_asd.publish.clock import clock_synced, rfc3339
@@ -130,6 +130,19 @@ class ClipStore:
         except queue.Full as full:
             self._lose(saving, f"{source}: the disk is too slow, or the daemon stops: {full}")
         return saving
+
+    def try_out(self) -> None:
+        """Have it seen whether a clip could be written, and told where it could not: the first may be due in a year."""
+        # In a thread that nobody waits for: the disk may hang.
+        threading.Thread(target=self._try_out, name="clips-trial", daemon=True).start()
+
+    def _try_out(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            require_writable(self._folder / "clip")
+        except (InputError, OSError) as error:
+            _log.warning("no clip can be kept: %s", error)
+            self._complain(str(error), lost=0)
 
     def close(self) -> None:
         """Write what waits, for at most some seconds, and nothing more."""
@@ -277,14 +290,17 @@ class ClipStore:
 
     def _lose(self, saving: Saving, reason: str) -> None:
         _log.warning("a clip is lost: %s", reason)
+        self._complain(reason, lost=1)
+        saving.settle(None)
+
+    def _complain(self, reason: str, lost: int) -> None:
         with self._lock:
             self._health = EvidenceHealth(
                 written=self._health.written,
-                lost=self._health.lost + 1,
+                lost=self._health.lost + lost,
                 last_error=reason,
                 last_error_ts=rfc3339(self._clock()),
             )
-        saving.settle(None)
 
 
 def _mebibytes(size: int) -> str:

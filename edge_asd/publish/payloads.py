@@ -168,7 +168,7 @@ class EvidenceHealth(Record, frozen=True, kw_only=True):
     lost: Count = 0
     """Recordings that could not be written since the publishing began."""
     last_error: str | None = None
-    """Why the last one could not, in words; null once one could again."""
+    """Why the last one could not, or none could be, in words; null once one could again."""
     last_error_ts: Timestamp | None = None
     """When that was."""
 

@@ -293,6 +293,31 @@ def test_what_all_machines_hear_at_once_each_keeps(store: ClipStore, monkeypatch
     assert (store.health().written, store.health().lost) == (16, 0)
 
 
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/clips"])
+def test_a_place_where_no_clip_can_be_kept_is_told_before_one_is_due(
+    settings: Callable[..., Evidence], tmp_path: Path, caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    store = ClipStore(settings(path=str(tmp_path / place)))
+    trial(store)
+    assert caplog.messages[0].startswith("no clip can be kept: ")
+    assert store.health().lost == 0
+    assert str(tmp_path / place) in (store.health().last_error or "")
+
+
+def test_a_place_that_will_do_is_left_as_it_was(store: ClipStore, settings: Callable[..., Evidence]) -> None:
+    trial(store)
+    assert store.health().last_error is None
+    assert list(Path(str(settings().path)).iterdir()) == []
+
+
+def trial(store: ClipStore) -> None:
+    before = set(threading.enumerate())
+    store.try_out()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+
+
 def test_an_error_of_ours_costs_one_clip(store: ClipStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "draw_spectrogram", lambda _: 1 / 0)
     assert saved(store, new_id(), noise(0.1)) is None
