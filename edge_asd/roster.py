@@ -31,13 +31,15 @@ class Roster:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._names = frozenset(() if path is None else _read(path))
+        self._noted = self._names
 
     def gone(self, present: Iterable[str]) -> frozenset[str]:
         """Note who is present, and return all others that ever were."""
         present = frozenset(present)
         names = self._names | present
-        if self.path is not None and names != self._names:
-            _write(self.path, names)
+        # What could not be written may be by the next time.
+        if self.path is not None and names != self._noted and _write(self.path, names):
+            self._noted = names
         self._names = names
         return names - present
 
@@ -53,9 +55,11 @@ def _read(path: Path) -> list[str]:
         return []
 
 
-def _write(path: Path, names: Iterable[str]) -> None:
+def _write(path: Path, names: Iterable[str]) -> bool:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(path, msgspec.json.encode(sorted(names)))
     except (InputError, OSError) as error:
         _log.warning("the sources that are told of cannot be noted: %s", error)
+        return False
+    return True

@@ -50,3 +50,6 @@ def test_what_cannot_be_written_is_remembered_all_the_same(tmp_path: Path, caplo
     roster.gone(["pump"])
     assert "cannot be noted" in caplog.text
     assert roster.gone([]) == {"pump"}
+    (tmp_path / "file").unlink()
+    roster.gone([])
+    assert Roster(tmp_path / "file" / "names").gone([]) == {"pump"}
