@@ -173,6 +173,7 @@ class Listener(threading.Thread):
         self._pipeline.gap()
         self._held.clear()
         self._unscored = 0
+        self._levels = None
         self._report(state, str(error))
         self._stopping.wait(RETRY_S)
 

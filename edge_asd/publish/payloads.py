@@ -134,11 +134,11 @@ class SourceHealth(Record, frozen=True, kw_only=True):
     """Decision horizons scored since the listening began."""
     level_dbfs: float | None = None
     """Root mean square of the last second about its mean, in decibels relative to full scale; null where nothing moved
-    or nothing was heard yet."""
+    or nothing is heard."""
     dc_offset: float | None = None
-    """Mean of the last second, of full scale ±1; null where nothing was heard yet."""
+    """Mean of the last second, of full scale ±1; null where nothing is heard."""
     clipped_share: float | None = None
-    """Share of the last second's samples at full scale, from 0 to 1; null where nothing was heard yet."""
+    """Share of the last second's samples at full scale, from 0 to 1; null where nothing is heard."""
     disturbances: Disturbances = Disturbances()
     """What has disturbed the hearing since the listening began."""
     delegate: DelegateHealth | None = None

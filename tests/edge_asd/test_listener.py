@@ -412,6 +412,29 @@ def test_the_health_tells_what_the_signal_is_like_and_what_disturbed_it(bundle: 
     assert (disturbances.overflow, disturbances.gone, disturbances.stalled) == (0, 0, 0)
 
 
+def test_a_microphone_that_is_gone_has_no_level(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[float | None] = []
+    monkeypatch.setattr(listener_module, "RETRY_S", 0.0)
+
+    @contextlib.contextmanager
+    def open_capture(_address: Microphone, **_options: Any) -> Iterator[Iterator[Item]]:
+        if found:
+            found.append(listener.health().level_dbfs)
+            listener.stop()
+        yield heard()
+
+    def heard() -> Iterator[Item]:
+        yield from Track(RATE, RATE).process(hum(3, 1))
+        yield Gap(None, "the level is taken")
+        found.append(listener.health().level_dbfs)
+        raise CaptureError("unplugged")
+
+    monkeypatch.setattr(listener_module, "open_capture", open_capture)
+    listener = Listener(Source(name="hum", bundle="hum.easd", source="mic"), Microphone(), bundle, Told())
+    listener.run()
+    assert found == [pytest.approx(-22.7, abs=0.5), None]
+
+
 def test_only_what_this_machine_was_too_busy_for_is_an_overflow(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
