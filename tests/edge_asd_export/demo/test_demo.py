@@ -119,7 +119,7 @@ def free_port() -> int:
         (["--machine", "sliding", "--fault", "bearing"], "fault of a sliding machine: expected one of dry-rail,"),
         (["--snr", "99"], "--snr: expected -20 to 40 dB, found 99"),
         (["--snr", "nan"], "--snr: expected -20 to 40 dB"),
-        (["--seed", "-1"], "machine unit: expected 0 or more"),
+        (["--seed", "-1"], "seed: expected 0 to 4294967295, found -1"),
         (["--broker", "localhost"], "--broker: expected HOST:PORT, such as localhost:1883, found 'localhost'"),
         (["--broker", f"127.0.0.1:{free_port()}"], "expected a broker that listens there, found Connection refused"),
         (["-o", "/dev/null/demo"], "/dev/null/demo: expected a folder that can be written, found Not a directory"),
