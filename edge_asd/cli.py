@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import logging
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn, Protocol, TextIO, cast
 
-from edge_asd.errors import EdgeAsdError
+from edge_asd.errors import EdgeAsdError, LineFormatter
 from edge_asd.version import __version__
 
 
@@ -77,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     _open_what_is_closed()
     _let_every_word_through()
+    _warn_as_errors_are_told()
     try:
         try:
             return _run([word for word in words if word != "--debug"])
@@ -115,6 +117,12 @@ def _let_every_word_through() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
         sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
+
+
+def _warn_as_errors_are_told() -> None:
+    # The daemon says by its configuration how its log is written; all other commands only ever warn.
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(LineFormatter("edge-asd: %(message)s"))
 
 
 def _tell(error: Exception) -> None:

@@ -4,6 +4,7 @@ Whatever is wrong with what a user gave (a recording, a bundle, a configuration,
 :class:`InputError`; the command line prints it as one line and exits with 2. Anything else is a defect in this package.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,14 @@ def one_line(text: str) -> str:
     They would break a line, or reach the terminal as commands.
     """
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+class LineFormatter(logging.Formatter):
+    """Writes each message of a log in one line, whatever the names in it hold; a traceback stays as it is."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line."""
+        return one_line(super().formatMessage(record))
 
 
 class EdgeAsdError(Exception):

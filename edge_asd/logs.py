@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from edge_asd.errors import one_line
+from edge_asd.errors import LineFormatter
 from edge_asd.firmware import Log
 
 BURST = 10
@@ -30,7 +30,7 @@ def configure_logs(settings: Log, environ: Mapping[str, str] = os.environ) -> No
     elif environ.get("JOURNAL_STREAM"):
         handler.setFormatter(JournalFormatter())
     else:
-        handler.setFormatter(TextFormatter("%(asctime)s %(levelname)s %(message)s"))
+        handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s"))
     handler.addFilter(RateLimit())
     logging.basicConfig(level=settings.level.upper(), handlers=[handler], force=True)
 
@@ -52,15 +52,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False)
 
 
-class TextFormatter(logging.Formatter):
-    """One line for each message, whatever names of files stand in it; an error's traceback follows on its own."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - so called by logging
-        """Return the line."""
-        return one_line(super().formatMessage(record))
-
-
-class JournalFormatter(TextFormatter):
+class JournalFormatter(LineFormatter):
     """A line without the time, which the journal knows, and with the priority that it reads from each."""
 
     def format(self, record: logging.LogRecord) -> str:

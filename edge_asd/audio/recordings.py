@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -179,7 +180,13 @@ def _check_header(path: Path, file: Any) -> None:
 def _warn_if_cut_short(path: Path, file: Any) -> None:
     missing = _missing_bytes(file.extra_info)
     if missing:
-        _log.warning("%s: cut short: %d bytes fewer than its header says; the rest is used", path, missing)
+        _warn_once(path, missing)
+
+
+@functools.lru_cache(maxsize=1024)
+def _warn_once(path: Path, missing: int) -> None:
+    # A recording is read as often as it is of use, and told of once.
+    _log.warning("%s: cut short: %d bytes fewer than its header says; the rest is used", path, missing)
 
 
 def _missing_bytes(said: str) -> int:

@@ -240,6 +240,10 @@ def test_a_name_reaches_the_terminal_as_text_only(folder: Path) -> None:
     assert done.stdout.endswith("  esc\\x1b[31m\\nred.wav\n")
     assert done.stdout.count("\n") == 1
     assert done.stderr.startswith("edge-asd: bell\\x07.wav: expected a recording")
+    # What is only warned of, too.
+    (folder / "cut\x1b[31m\n.wav").write_bytes((folder / "normal.wav").read_bytes()[:-1000])
+    (said,) = edge_asd("score", "good.easd", "cut\x1b[31m\n.wav").stderr.splitlines()
+    assert said.startswith("edge-asd: cut\\x1b[31m\\n.wav: cut short: 1000 bytes fewer")
 
 
 def test_done_is_0() -> None:

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from edge_asd.logs import JournalFormatter, JsonFormatter, RateLimit, TextFormatter
+from edge_asd.errors import LineFormatter
+from edge_asd.logs import JournalFormatter, JsonFormatter, RateLimit
 
 
 def record(text: str = "%s: gone", *words: object, level: int = logging.WARNING, line: int = 7) -> logging.LogRecord:
@@ -48,7 +49,7 @@ def test_the_journal_reads_the_priority_of_each_line(level: int, priority: int) 
 def test_a_name_of_a_file_breaks_no_line() -> None:
     told = record("next recording: %s", "a\n2026-11-27 ERROR all is lost\x1b[31m.wav")
     written_out = "next recording: a\\n2026-11-27 ERROR all is lost\\x1b[31m.wav"
-    assert TextFormatter("%(levelname)s %(message)s").format(told) == f"WARNING {written_out}"
+    assert LineFormatter("%(levelname)s %(message)s").format(told) == f"WARNING {written_out}"
     assert JournalFormatter().format(told) == f"<4>{written_out}"
 
 
