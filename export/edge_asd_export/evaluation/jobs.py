@@ -105,18 +105,22 @@ class UnitResult(msgspec.Struct, frozen=True):
 def job_key(
     recipe: Recipe,
     seed: int,
+    root: Path,
     train: Sequence[Clip],
     tests: Mapping[UnitName, Sequence[Clip]],
     heard: Mapping[Path, Heard],
     weights: Mapping[str, str],
     board: Board | None,
 ) -> str:
-    """Return the hash of recordings, labels, recipe, seed, weights (given by their own hashes), board and version."""
+    """Return the hash of recordings, labels, recipe, seed, weights (given by their own hashes), board and version.
+
+    Where the data set lies is no matter, but a recording's place in it is: a result names it so.
+    """
 
     def listing(clips: Sequence[Clip]) -> list[tuple[object, ...]]:
         found = [heard[clip.path] for clip in clips]
         return [
-            (legible(str(clip.unit)), each.sound, each.native_rate, legible(clip.path.name), clip.label, clip.domain)
+            (legible(str(clip.unit)), each.sound, each.native_rate, shown(clip.path, root), clip.label, clip.domain)
             for clip, each in zip(clips, found, strict=True)
         ]
 

@@ -183,7 +183,7 @@ def _job(
 ) -> Job:
     train = [clip for each in divided.values() for clip in each.train]
     tests = {unit: each.test for unit, each in divided.items()}
-    key = job_key(recipe, seed, train, tests, heard, weights.hashes, request.board)
+    key = job_key(recipe, seed, request.root, train, tests, heard, weights.hashes, request.board)
     memory = Memory(request.output.absolute() / "embeddings")
     tests = {unit: _absolute(clips) for unit, clips in tests.items()}
     root, train = request.root.absolute(), _absolute(train)

@@ -34,12 +34,14 @@ def clips(unit: UnitName = UNIT) -> list[Clip]:
     return [*train, *test]
 
 
-def keys(recipes: list[Recipe], weights: dict[str, Path], given: list[Clip] | None = None) -> list[str]:
-    """Return the keys of all jobs on recordings whose sounds are as different as their names."""
+def keys(
+    recipes: list[Recipe], weights: dict[str, Path], given: list[Clip] | None = None, root: Path = Path()
+) -> list[str]:
+    """Return the keys of all jobs on recordings whose sounds are as different as their names from the id on."""
     data = DataSet(Path(), group(given or clips()), [], [])
-    request = Request(Path(), recipes, PROTOCOLS["dcase2020"], 1, None, weights, None, Path("out"), 1, None)
+    request = Request(root, recipes, PROTOCOLS["dcase2020"], 1, None, weights, None, Path("out"), 1, None)
     paths = [clip.path for members in data.units.values() for clip in members]
-    heard = {path: Heard(str(path), 16000, 10.0) for path in paths}
+    heard = {path: Heard(str(path).partition("id_")[2], 16000, 10.0) for path in paths}
     return [job.key for job in make_plan(request, data, {0: heard}).jobs]
 
 
@@ -63,6 +65,17 @@ def test_what_is_noted_of_a_data_set_is_in_the_plan() -> None:
     request = Request(Path(), [load_recipe("default")], PROTOCOLS["dcase2020"], 1, None, {}, None, Path("out"), 1, None)
     heard = {clip.path: Heard(str(clip.path), 16000, 10.0) for clip in clips()}
     assert make_plan(request, data, {0: heard}).notes == ["a note"]
+
+
+def test_a_result_is_found_again_wherever_the_data_set_lies_but_names_recordings_as_they_lie_in_it() -> None:
+    recipe = load_recipe("default")
+
+    def key(folder: str, root: str) -> list[str]:
+        moved = [clip._replace(path=Path(folder) / clip.path) for clip in clips()]
+        return keys([recipe], {}, moved, Path(root))
+
+    assert key("here", "here") == key("there", "there") == key("there/fan", "there/fan")
+    assert key("there/fan", "there") != key("there/fan", "there/fan")
 
 
 def test_a_recipe_without_weights_is_left_to_its_own_job() -> None:
