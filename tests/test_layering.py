@@ -95,7 +95,7 @@ LAYERS = {
     "commands.calibrate": "audio bundle errors files golden interpreter site text",
     "commands.config": "check",
     "commands.devices": "errors microphones",
-    "commands.monitor": "configuration errors files firmware monitor",
+    "commands.monitor": "capture configuration errors files firmware monitor",
     "commands.recipes": "recipe.shipped",
     "commands.score": "audio bundle errors interpreter liveness scoring text",
     "commands.verify": "bundle golden interpreter scoring",

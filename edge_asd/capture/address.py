@@ -82,7 +82,7 @@ def _stdin(text: str) -> Stdin:
     for known in SAMPLE_FORMATS:
         if wanted == known:
             return Stdin(rate, known, channels)
-    raise InputError(repr(text), expected=f"format={'|'.join(SAMPLE_FORMATS)}", found=repr(wanted))
+    raise InputError(text, expected=f"format={'|'.join(SAMPLE_FORMATS)}", found=repr(wanted))
 
 
 def _options(text: str, query: str, known: set[str]) -> dict[str, str]:
@@ -97,7 +97,7 @@ def _options(text: str, query: str, known: set[str]) -> dict[str, str]:
 
 def _integer(text: str, value: str, low: int, high: int) -> int:
     if not (value.isascii() and value.isdigit()) or not low <= int(value) <= high:
-        raise InputError(repr(text), expected=f"a whole number from {low} to {high}", found=repr(value))
+        raise InputError(text, expected=f"a whole number from {low} to {high}", found=repr(value))
     return int(value)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from edge_asd.capture import parse_source
 from edge_asd.configuration.firmware_file import load_firmware
-from edge_asd.errors import InputError
+from edge_asd.errors import InputError, named_by
 from edge_asd.files import expand_home
 from edge_asd.firmware import Firmware
 from edge_asd.monitor import monitor
@@ -42,6 +43,8 @@ def _configured(arguments: argparse.Namespace) -> Firmware:
     if arguments.bundle is not None:
         changes["bundle"] = _absolute(arguments.bundle)
     if arguments.source is not None:
+        with named_by("--source"):
+            parse_source(arguments.source)
         changes["source"] = _from_here(arguments.source)
     if not changes:
         return firmware

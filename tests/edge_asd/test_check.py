@@ -151,6 +151,18 @@ def test_a_bundle_that_is_none_is_an_error(check: Callable[..., str], tmp_path: 
         check(FIRMWARE)
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("stdin?rate=5", r"given.yaml: sources\[0\].source: stdin\?rate=5: expected a whole number from 1000"),
+        ("file:a.wav?speed=fast", r"given.yaml: sources\[0\].source: 'file:.*=fast': expected mic, mic:NAME"),
+    ],
+)
+def test_a_source_of_no_form_is_named(check: Callable[..., str], source: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        check(FIRMWARE.replace("mic:USB Audio", source))
+
+
 def test_a_missing_recording_is_an_error(check: Callable[..., str], tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"sources\[0\].source: .*none.wav: expected a recording or a folder of .*no such"

@@ -192,6 +192,10 @@ def test_a_home_folder_is_found_though_no_shell_did(folder: Path, tmp_path: Path
     assert_refused(done, f"{tmp_path}/none.")
 
 
+def test_a_source_that_is_an_option_is_named_so() -> None:
+    assert_refused(edge_asd("monitor", "good.yaml", "--source", "stdin?rate=5"), "--source: stdin?rate=5: expected a")
+
+
 def test_monitor_ends_with_one_error_when_nothing_could_be_judged(folder: Path) -> None:
     done = edge_asd("monitor", "--once", configure(folder, "normal.wav", "short.wav"))
     errors = [line for line in done.stderr.splitlines() if " ERROR " in line]
