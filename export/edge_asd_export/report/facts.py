@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from edge_asd import golden
@@ -75,7 +76,7 @@ class ClipFacts(Settings):
     """One stretch of training sound, as a graph that was not fitted to it scores it."""
 
     recording: str
-    """File name."""
+    """Path below the folder that holds all recordings: names alone may be the same in several folders."""
     start_s: float
     """Where it begins in the recording, in seconds."""
     score: float
@@ -178,10 +179,14 @@ def clip_at(exported: Exported, place: int) -> ClipFacts:
     """Return what is told of one of the stretches that were trained on."""
     excerpt = exported.excerpts[place]
     return ClipFacts(
-        recording=legible(excerpt.recording.name),
+        recording=legible(str(excerpt.recording.absolute().relative_to(_folder_of_all(exported)))),
         start_s=excerpt.start / exported.bundle.recipe.sample_rate,
         score=exported.bundle.manifest.calibration.held_out[place],
     )
+
+
+def _folder_of_all(exported: Exported) -> str:
+    return os.path.commonpath([excerpt.recording.absolute().parent for excerpt in exported.excerpts])
 
 
 def _net(bundle: Bundle, name: str, record: NetworkRecord) -> NetFacts:

@@ -21,7 +21,7 @@ from edge_asd.recipe.graph import Recipe
 from edge_asd_export.exporter import Exported, export
 from edge_asd_export.graph import count_macs
 from edge_asd_export.report import page, pictures, prepare_folder, write_report
-from edge_asd_export.report.facts import Facts, ScoreFacts, collect, extremes
+from edge_asd_export.report.facts import Facts, ScoreFacts, clip_at, collect, extremes
 from tests.handmade import RATE, hum
 
 _RECIPE = """
@@ -123,6 +123,17 @@ def test_the_clips_are_those_at_the_ends(made: tuple[Exported, Path]) -> None:
     assert [clip.score for clip in facts.highest] == sorted(scores, reverse=True)[:3]
     names = [exported.excerpts[place].recording.name for place in highest]
     assert [clip.recording for clip in facts.highest] == [name.replace(NO_TEXT, r"\xfc") for name in names]
+
+
+def test_recordings_of_one_name_are_told_by_their_folders(made: tuple[Exported, Path]) -> None:
+    exported, _ = made
+    folders = "monday", "tuesday/night"
+    excerpts = [
+        excerpt._replace(recording=Path("recordings", folders[index % 2], "1.wav"))
+        for index, excerpt in enumerate(exported.excerpts)
+    ]
+    found = [clip_at(exported._replace(excerpts=excerpts), place).recording for place in (0, 1)]
+    assert found == ["monday/1.wav", "tuesday/night/1.wav"]
 
 
 def test_the_page_fetches_and_runs_nothing(report: Path) -> None:
