@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import hypothesis
 import pytest
 
+from tests.waiting import free_port
+
 # No test is about how long it takes; where everybody's changes are judged, the examples are the same for all of them.
 hypothesis.settings.register_profile(
     "tests",
@@ -103,9 +105,7 @@ class Broker:
     """A mosquitto of one's own; further lines of its configuration in `options`."""
 
     def __init__(self, folder: Path, options: list[str]) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self._configuration = folder / f"mosquitto-{self.port}.conf"
         # Started by root, mosquitto would become a user who cannot read the test's folder.
         lines = [f"listener {self.port} 127.0.0.1", "user root" if os.getuid() == 0 else "", *options]

@@ -20,6 +20,7 @@ import soundfile
 from edge_asd.bundle import read_bundle
 from edge_asd.publish import payload_schemas
 from tests.handmade import RATE, hum, write_handmade
+from tests.waiting import wait_until
 
 DEVICE = "edge-asd/bench-1"
 
@@ -58,13 +59,6 @@ def daemon(site: Path, broker: Any) -> Iterator[Callable[..., subprocess.Popen[s
         process.communicate()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def payloads(listener: Any, topic: str) -> list[Any]:
     found: list[Any] = listener.messages(f"{DEVICE}/{topic}")
     return found
@@ -74,7 +68,7 @@ def test_an_anomaly_begins_and_ends_on_the_broker(broker: Any, daemon: Any, site
     with broker.listener() as listener:
         process = daemon("file:recordings?speed=max", "--once")
         assert process.wait(30) == 0, process.stderr.read()
-        wait_for(lambda: [m.payload for m in payloads(listener, "availability")][-1:] == ["offline"])
+        wait_until(lambda: [m.payload for m in payloads(listener, "availability")][-1:] == ["offline"])
         assert [m.payload for m in payloads(listener, "availability")] == ["online", "offline"]
         source = payloads(listener, "info")[0].json()["sources"][0]
         assert source["bundle"]["id"] == "hum"
@@ -92,11 +86,11 @@ def test_an_anomaly_begins_and_ends_on_the_broker(broker: Any, daemon: Any, site
 def test_sigterm_leaves_offline_retained(broker: Any, daemon: Any) -> None:
     process = daemon("file:long.wav")
     with broker.listener() as listener:
-        wait_for(lambda: any(m.json()["verdict"] == "normal" for m in payloads(listener, "hum/state")))
+        wait_until(lambda: any(m.json()["verdict"] == "normal" for m in payloads(listener, "hum/state")))
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
     with broker.listener() as listener:
-        wait_for(lambda: bool(payloads(listener, "availability")))
+        wait_until(lambda: bool(payloads(listener, "availability")))
         (message,) = payloads(listener, "availability")
         assert (message.payload, message.retained) == ("offline", True)
         assert payloads(listener, "hum/state")[0].json()["verdict"] == "unknown"
@@ -106,21 +100,21 @@ def test_sigterm_leaves_offline_retained(broker: Any, daemon: Any) -> None:
 def test_killed_it_is_offline_by_its_last_will(broker: Any, daemon: Any) -> None:
     process = daemon("file:long.wav")
     with broker.listener() as listener:
-        wait_for(lambda: any(m.payload == "online" for m in payloads(listener, "availability")))
+        wait_until(lambda: any(m.payload == "online" for m in payloads(listener, "availability")))
         process.kill()
-        wait_for(lambda: payloads(listener, "availability")[-1].payload == "offline")
+        wait_until(lambda: payloads(listener, "availability")[-1].payload == "offline")
 
 
 def test_what_only_its_start_needed_is_given_back(broker: Any, daemon: Any) -> None:
     process = daemon("file:long.wav")
     with broker.listener() as listener:
-        wait_for(lambda: any(m.json()["verdict"] == "normal" for m in payloads(listener, "hum/state")))
+        wait_until(lambda: any(m.json()["verdict"] == "normal" for m in payloads(listener, "hum/state")))
 
     def mebibytes(name: str) -> float:
         (line,) = re.findall(rf"{name}:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
         return int(line) / 1024
 
-    wait_for(lambda: mebibytes("VmHWM") - mebibytes("VmRSS") > 8)
+    wait_until(lambda: mebibytes("VmHWM") - mebibytes("VmRSS") > 8)
     assert mebibytes("VmRSS") < 70
 
 
@@ -134,7 +128,7 @@ def test_standard_input_is_heard(broker: Any, site: Path) -> None:
     with broker.listener() as listener:
         command = [sys.executable, "-m", "edge_asd", "monitor", str(config), "--once"]
         assert subprocess.run(command, input=raw, timeout=30, check=False).returncode == 0
-        wait_for(lambda: len(payloads(listener, "hum/event")) >= 2)
+        wait_until(lambda: len(payloads(listener, "hum/event")) >= 2)
         assert payloads(listener, "hum/event")[0].json()["type"] == "new"
         assert payloads(listener, "hum/event")[-1].json()["reason"] == "the recording has ended"
 
@@ -186,7 +180,7 @@ def ask(listener: Any, broker: Any, command: str, **request: Any) -> Any:
 def test_the_daemon_obeys_commands(broker: Any, daemon: Any) -> None:
     with broker.listener(f"{DEVICE}/#") as listener:
         daemon("file:long.wav")
-        wait_for(lambda: any(m.json()["verdict"] == "normal" for m in payloads(listener, "hum/state")))
+        wait_until(lambda: any(m.json()["verdict"] == "normal" for m in payloads(listener, "hum/state")))
         status = ask(listener, broker, "status")["data"]
         assert status["states"]["hum"]["verdict"] == "normal"
         assert status["health"]["sources"]["hum"]["windows_scored"] > 0

@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -20,15 +19,9 @@ import pytest
 import soundfile
 
 from tests.handmade import RATE, hum, write_handmade
+from tests.waiting import free_port, wait_until
 
 CONNACK_5 = bytes([0x20, 3, 0, 0, 0])
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +60,6 @@ def run(site: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
         file.unlink()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def types_in_spool(path: Path) -> list[str]:
     if not path.exists():
         return []
@@ -85,7 +72,7 @@ def types_in_spool(path: Path) -> list[str]:
 def test_what_a_killed_daemon_had_to_tell_is_told_by_the_next(broker: Any, run: Any, site: Path) -> None:
     broker.stop()
     killed = run(broker.port, "file:wrong?speed=max")
-    wait_for(lambda: "end" in types_in_spool(site / "bench-1.spool"))
+    wait_until(lambda: "end" in types_in_spool(site / "bench-1.spool"))
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     kept = types_in_spool(site / "bench-1.spool")
@@ -97,7 +84,7 @@ def test_what_a_killed_daemon_had_to_tell_is_told_by_the_next(broker: Any, run: 
     assert (events[0]["type"], events[-1]["type"]) == ("new", "end")
     assert all(event["is_historical"] for event in events)
     assert len({event["id"] for event in events}) == 1
-    wait_for(lambda: types_in_spool(site / "bench-1.spool") == [])
+    wait_until(lambda: types_in_spool(site / "bench-1.spool") == [])
 
 
 def answer_nothing(server: socket.socket, connections: list[socket.socket]) -> None:
@@ -130,9 +117,9 @@ def test_scoring_goes_on_while_a_broker_that_acknowledges_nothing_is_left_again_
             EDGE_ASD__WEB__ENABLED="true",
             EDGE_ASD__WEB__PORT=str(web),
         )
-        wait_for(lambda: len(connections) >= 3 and scored(web) > 0)
+        wait_until(lambda: len(connections) >= 3 and scored(web) > 0)
         before = scored(web)
-        wait_for(lambda: scored(web) >= before + 4)
+        wait_until(lambda: scored(web) >= before + 4)
         with urllib.request.urlopen(f"http://127.0.0.1:{web}/metrics", timeout=5) as page:
             assert "edge_asd_" in page.read().decode()
         server.shutdown(socket.SHUT_RDWR)

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from msgspec.structs import replace
 from edge_asd.bundle import read_bundle, write_bundle
 from tests.edge_asd.publish.certificates import Certificates, encrypted
 from tests.handmade import RATE, hum, write_handmade
+from tests.waiting import free_port, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +40,6 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(material: Path, tmp_path: Path) -> Path:
     shutil.copytree(material, tmp_path / "site")
     return tmp_path / "site"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Device:
@@ -128,13 +123,6 @@ def device(site: Path, broker: Any) -> Iterator[Device]:
     made.close()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30.0, every_s: float = 0.1) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(every_s)
-
-
 HUM = "name: hum, bundle: hum.easd, source: 'file:long.wav'"
 
 
@@ -152,7 +140,7 @@ def windows(device: Device, name: str) -> float:
 def test_systemd_hears_of_readiness_of_life_and_of_the_end(device: Device) -> None:
     device.write(HUM)
     device.start()
-    wait_for(lambda: device.heard().count("WATCHDOG=1") > 3)
+    wait_until(lambda: device.heard().count("WATCHDOG=1") > 3)
     assert device.heard()[0] == "READY=1\nSTATUS=listening to 1 source(s)"
     assert json.loads(device.fetch("/healthz"))["status"] == "ok"
     assert device.end() == 0
@@ -172,7 +160,7 @@ def test_a_scorer_that_hangs_silences_the_watchdog_and_nothing_else(device: Devi
         "    return process(self, samples)\n"
         "listener.Pipeline.process = hang"
     )
-    wait_for(lambda: "WATCHDOG=1" in device.heard())
+    wait_until(lambda: "WATCHDOG=1" in device.heard())
 
     def healthz() -> Any:
         try:
@@ -180,7 +168,7 @@ def test_a_scorer_that_hangs_silences_the_watchdog_and_nothing_else(device: Devi
         except urllib.error.HTTPError as error:
             return json.loads(error.read())
 
-    wait_for(lambda: healthz()["stuck"] == ["stuck"])
+    wait_until(lambda: healthz()["stuck"] == ["stuck"])
     pings, scored = device.heard().count("WATCHDOG=1"), windows(device, "hum")
     time.sleep(2)
     assert device.heard().count("WATCHDOG=1") == pings
@@ -190,10 +178,10 @@ def test_a_scorer_that_hangs_silences_the_watchdog_and_nothing_else(device: Devi
 def test_a_changed_configuration_is_carried_out_and_who_is_not_concerned_goes_on(device: Device, broker: Any) -> None:
     device.write(HUM)
     device.start()
-    wait_for(lambda: windows(device, "hum") >= 4)
+    wait_until(lambda: windows(device, "hum") >= 4)
     device.write(HUM, HUM.replace("name: hum", "name: other"))
     device.signal(signal.SIGHUP)
-    wait_for(lambda: windows(device, "other") >= 2)
+    wait_until(lambda: windows(device, "other") >= 2)
     assert windows(device, "hum") >= 6
     with broker.listener() as listener:
         info = listener.wait_for(lambda message: message.topic.endswith("/info"))[0].json()
@@ -205,9 +193,9 @@ def test_a_changed_configuration_is_carried_out_and_who_is_not_concerned_goes_on
 def test_who_asks_for_a_reload_before_the_daemon_is_ready_does_not_end_it(device: Device) -> None:
     device.write(HUM)
     device.start()
-    wait_for(lambda: device.ignores(signal.SIGHUP), every_s=0.002)
+    wait_until(lambda: device.ignores(signal.SIGHUP), every_s=0.002)
     device.signal(signal.SIGHUP)
-    wait_for(lambda: windows(device, "hum") >= 2)
+    wait_until(lambda: windows(device, "hum") >= 2)
     assert device.end() == 0
 
 
@@ -219,20 +207,20 @@ def test_a_recording_that_has_ended_is_not_played_again(device: Device, broker: 
         device.start()
         listener.wait_for(lambda message: message.json()["type"] == "end")
         device.signal(signal.SIGHUP)
-        wait_for(lambda: len([line for line in device.log() if "reloaded: 2" in line]) == 1)
+        wait_until(lambda: len([line for line in device.log() if "reloaded: 2" in line]) == 1)
         # Another publisher, and another crew with it.
         device.write(HUM, short, device="bench-2")
         with broker.listener("edge-asd/bench-2/short/state") as states:
             (told,) = states.wait_for(lambda message: message.json()["microphone"] == "ended")
             assert told.json()["reason"] == "the recording has ended"
-        wait_for(lambda: windows(device, "hum") >= 2)
+        wait_until(lambda: windows(device, "hum") >= 2)
         assert [message.json()["type"] for message in listener.messages("short/event")].count("new") == 1
 
 
 def test_a_reload_that_leads_to_another_broker_is_answered(device: Device, broker: Any) -> None:
     device.write(HUM)
     device.start()
-    wait_for(lambda: windows(device, "hum") >= 2)
+    wait_until(lambda: windows(device, "hum") >= 2)
     with broker.listener("edge-asd/bench-1/response/reload") as listener:
         device.write(HUM, mqtt="host: localhost")
         where = ["-h", "127.0.0.1", "-p", str(broker.port), "-t", "edge-asd/bench-1/request/reload"]
@@ -255,10 +243,10 @@ def test_an_anomaly_that_a_kill_has_left_without_an_end_gets_it_at_the_next_star
         end = listener.wait_for(lambda message: message.json()["type"] == "end")[0].json()
         assert (end["id"], end["reason"], end["since"]) == (new["id"], "restarted", new["since"])
         assert end["ts"] > new["ts"]
-        wait_for(lambda: windows(device, "hum") >= 1)
+        wait_until(lambda: windows(device, "hum") >= 1)
         assert device.end() == 0
         device.start()
-        wait_for(lambda: windows(device, "hum") >= 1)
+        wait_until(lambda: windows(device, "hum") >= 1)
         assert [message.json()["type"] for message in listener.messages("event")].count("end") == 1
 
 
@@ -267,24 +255,24 @@ def test_with_once_a_reload_is_not_the_end(device: Device) -> None:
     short = "name: short, bundle: hum.easd, source: 'file:short.wav'"
     device.write(short)
     device.start("", "--once")
-    wait_for(lambda: windows(device, "short") >= 1)
+    wait_until(lambda: windows(device, "short") >= 1)
     device.write(short, mqtt="host: localhost")
     device.signal(signal.SIGHUP)
-    wait_for(lambda: any("reloaded: 1 source(s)" in line for line in device.log()))
-    wait_for(lambda: windows(device, "short") >= 3)
+    wait_until(lambda: any("reloaded: 1 source(s)" in line for line in device.log()))
+    wait_until(lambda: windows(device, "short") >= 3)
     assert device.wait() == 0
 
 
 def test_nothing_is_left_of_a_source_that_is_listened_to_no_more(device: Device, broker: Any) -> None:
     device.write(HUM, HUM.replace("name: hum", "name: other"))
     device.start()
-    wait_for(lambda: windows(device, "other") >= 2)
+    wait_until(lambda: windows(device, "other") >= 2)
     state = "edge-asd/bench-1/other/state"
     with broker.listener() as listener:
         listener.wait_for(lambda message: message.topic == state and message.retained and message.payload)
     device.write(HUM)
     device.signal(signal.SIGHUP)
-    wait_for(lambda: any("reloaded: 1 source(s)" in line for line in device.log()))
+    wait_until(lambda: any("reloaded: 1 source(s)" in line for line in device.log()))
     with broker.listener() as listener:
         listener.wait_for(lambda message: message.topic == "edge-asd/bench-1/hum/state")
         listener.wait_for(lambda message: message.topic.endswith("/health"))
@@ -301,7 +289,7 @@ def test_nothing_is_left_of_a_source_that_is_listened_to_no_more(device: Device,
     assert device.end() == 0
     device.write(HUM)
     device.start()
-    wait_for(lambda: windows(device, "hum") >= 1)
+    wait_until(lambda: windows(device, "hum") >= 1)
     with broker.listener() as listener:
         listener.wait_for(lambda message: message.topic.endswith("/health"))
         assert not listener.messages("other/state")
@@ -310,17 +298,17 @@ def test_nothing_is_left_of_a_source_that_is_listened_to_no_more(device: Device,
 def test_a_bundle_that_fails_its_self_test_is_refused_and_the_old_one_goes_on(device: Device, broker: Any) -> None:
     device.write(HUM)
     device.start()
-    wait_for(lambda: windows(device, "hum") >= 2)
+    wait_until(lambda: windows(device, "hum") >= 2)
     good = (device.site / "hum.easd").read_bytes()
     broken = bytearray(good)
     broken[len(broken) // 2] ^= 1
     # Without a signal: the change itself is seen.
     (device.site / "hum.easd").write_bytes(broken)
-    wait_for(lambda: any("not reloaded" in line for line in device.log()))
+    wait_until(lambda: any("not reloaded" in line for line in device.log()))
     (line,) = [line for line in device.log() if "not reloaded" in line]
     assert "hum.easd" in line
     before = windows(device, "hum")
-    wait_for(lambda: windows(device, "hum") >= before + 2)
+    wait_until(lambda: windows(device, "hum") >= before + 2)
     with broker.listener() as listener:
         refused = listener.wait_for(lambda m: m.topic.endswith("/health") and m.json()["reloads"]["refused"] == 1)
         assert "truncated or altered" in refused[0].json()["reloads"]["last_error"]
@@ -332,15 +320,15 @@ def test_a_bundle_that_fails_its_self_test_is_refused_and_the_old_one_goes_on(de
 def test_what_cannot_be_listened_with_is_refused_before_anybody_ceases_to_listen(device: Device) -> None:
     device.write(HUM)
     device.start()
-    wait_for(lambda: windows(device, "hum") >= 2)
+    wait_until(lambda: windows(device, "hum") >= 2)
     bundle = read_bundle(device.site / "hum.easd")
     # The self-test asks nothing of these.
     arrays = {**bundle.arrays, "joint/lengths": np.array([1])}
     write_bundle(device.site / "other.easd", bundle.manifest, arrays, bundle.networks)
     device.write(HUM.replace("hum.easd", "other.easd") + ", decision: {false_alarms_per_week: 1}")
-    wait_for(lambda: any("not reloaded" in line for line in device.log()))
+    wait_until(lambda: any("not reloaded" in line for line in device.log()))
     before = windows(device, "hum")
-    wait_for(lambda: windows(device, "hum") >= before + 2)
+    wait_until(lambda: windows(device, "hum") >= before + 2)
 
 
 def test_a_bundle_that_is_replaced_while_it_is_tested_is_seen(device: Device, broker: Any) -> None:
@@ -371,10 +359,10 @@ def test_certificates_that_are_renewed_under_their_old_names_are_shown(site: Pat
     device.write(HUM, mqtt="host: localhost, tls: {ca_file: ca.pem, cert_file: mine.crt, key_file: mine.key}")
     try:
         device.start()
-        wait_for(lambda: any("attempt" in line for line in device.log()))
+        wait_until(lambda: any("attempt" in line for line in device.log()))
         shutil.copy(certificates.path("device.crt"), site / "mine.crt")
         shutil.copy(certificates.path("device.key"), site / "mine.key")
-        wait_for(lambda: any("connected to the broker" in line for line in device.log()))
+        wait_until(lambda: any("connected to the broker" in line for line in device.log()))
     finally:
         device.close()
 
@@ -387,7 +375,7 @@ def test_certificates_that_are_renewed_under_their_old_names_are_shown(site: Pat
 def test_a_configuration_that_cannot_be_used_is_refused(device: Device, text: str | None) -> None:
     device.write(HUM)
     device.start()
-    wait_for(lambda: windows(device, "hum") >= 2)
+    wait_until(lambda: windows(device, "hum") >= 2)
     if text is None:
         device.config.unlink()
     elif text == "pipe":
@@ -396,41 +384,41 @@ def test_a_configuration_that_cannot_be_used_is_refused(device: Device, text: st
     else:
         device.config.write_text(text)
     device.signal(signal.SIGHUP)
-    wait_for(lambda: any("not reloaded" in line for line in device.log()))
+    wait_until(lambda: any("not reloaded" in line for line in device.log()))
     before = windows(device, "hum")
-    wait_for(lambda: windows(device, "hum") > before)
+    wait_until(lambda: windows(device, "hum") > before)
 
 
 def test_a_file_that_hangs_keeps_the_daemon_from_nothing(device: Device) -> None:
     device.write(HUM)
     # A pipe stands for a disk that hangs, where nobody asks what it is.
     device.start("import edge_asd.files\nedge_asd.files.require_regular = lambda *_: 1")
-    wait_for(lambda: windows(device, "hum") >= 2)
+    wait_until(lambda: windows(device, "hum") >= 2)
     device.config.unlink()
     os.mkfifo(device.config)
     device.signal(signal.SIGHUP)
     time.sleep(0.5)
     pings, before = device.heard().count("WATCHDOG=1"), windows(device, "hum")
-    wait_for(lambda: device.heard().count("WATCHDOG=1") > pings + 2 and windows(device, "hum") > before)
+    wait_until(lambda: device.heard().count("WATCHDOG=1") > pings + 2 and windows(device, "hum") > before)
     assert device.end() == 0
 
 
 def test_another_device_id_is_another_device_to_the_broker(device: Device, broker: Any) -> None:
     device.write(HUM)
     device.start()
-    wait_for(lambda: windows(device, "hum") >= 2)
+    wait_until(lambda: windows(device, "hum") >= 2)
     device.write(HUM, device="bench-2")
     device.signal(signal.SIGHUP)
     with broker.listener() as listener:
         for name, word in (("bench-1", "offline"), ("bench-2", "online")):
             topic = f"edge-asd/{name}/availability"
             listener.wait_for(lambda m, topic=topic, word=word: (m.topic, m.payload) == (topic, word))
-    wait_for(lambda: windows(device, "hum") >= 2)
+    wait_until(lambda: windows(device, "hum") >= 2)
     # What the new device has told of is known after a restart too.
     assert device.end() == 0
     device.write(HUM.replace("name: hum", "name: other"), device="bench-2")
     device.start()
-    wait_for(lambda: windows(device, "other") >= 1)
+    wait_until(lambda: windows(device, "other") >= 1)
     with broker.listener() as listener:
         listener.wait_for(lambda message: message.topic == "edge-asd/bench-2/health")
         assert not listener.messages("bench-2/hum/state")
@@ -439,7 +427,7 @@ def test_another_device_id_is_another_device_to_the_broker(device: Device, broke
 def test_commands_take_a_snapshot_and_reload(device: Device, broker: Any) -> None:
     device.write(HUM)
     device.start()
-    wait_for(lambda: windows(device, "hum") >= 2)
+    wait_until(lambda: windows(device, "hum") >= 2)
     publish = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(broker.port), "-t"]
     with broker.listener() as listener:
         subprocess.run([*publish, "edge-asd/bench-1/request/snapshot", "-m", '{"transaction": 1}'], check=True)
@@ -452,5 +440,5 @@ def test_commands_take_a_snapshot_and_reload(device: Device, broker: Any) -> Non
         subprocess.run([*publish, "edge-asd/bench-1/request/reload", "-n"], check=True)
         topic = "edge-asd/bench-2/availability"
         listener.wait_for(lambda message: (message.topic, message.payload) == (topic, "online"))
-    wait_for(lambda: windows(device, "hum") >= 2)
+    wait_until(lambda: windows(device, "hum") >= 2)
     assert device.end() == 0

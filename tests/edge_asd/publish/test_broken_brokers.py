@@ -17,6 +17,7 @@ import pytest
 from edge_asd.publish import Event, Publisher, State, mqtt, reasons
 from edge_asd.publish.courier import Courier
 from edge_asd.publish.pacing import Backoff, Patience
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.conftest import Broker
@@ -29,15 +30,6 @@ WAIT_S = 15
 CONNECT = 0x10
 CONNACK_5 = bytes([0x20, 3, 0, 0, 0])
 CONNACK_REFUSING_VERSION = bytes([0x20, 2, 0, 1])
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(50 * WAIT_S):
-        if condition():
-            return
-        pause.wait(0.02)
-    pytest.fail("it did not happen in time")
 
 
 @pytest.fixture

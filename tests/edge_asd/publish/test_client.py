@@ -24,6 +24,7 @@ from edge_asd.publish import Event, Health, Info, Publisher, SourceHealth, State
 from edge_asd.publish.pacing import Patience
 from edge_asd.publish.payloads import encode
 from tests.edge_asd.publish.certificates import Certificates, encrypted, users
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.conftest import Broker, Listener, Message
@@ -44,15 +45,6 @@ def valid(message: Message) -> Any:
     document = json.loads(message.payload, parse_constant=pytest.fail)
     VALIDATORS[document["schema"]].validate(document)
     return document
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(50 * WAIT_S):
-        if condition():
-            return
-        pause.wait(0.02)
-    pytest.fail("it did not happen in time")
 
 
 def lines(caplog: pytest.LogCaptureFixture, words: str) -> list[str]:

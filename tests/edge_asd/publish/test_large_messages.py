@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import queue
 import socket
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from edge_asd.publish import Event, Health, Info, Publisher, SourceHealth, mqtt
 from edge_asd.publish.barriers import Barriers
 from edge_asd.publish.mqtt import Login, Version
 from edge_asd.publish.session import Connected, Report, Session
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.conftest import Broker, Listener
@@ -30,15 +30,6 @@ MakeEvent = Callable[..., Event]
 WAIT_S = 15
 LONG = "x" * 3000
 CONNACK_5 = bytes([0x20, 3, 0, 0, 0])
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(50 * WAIT_S):
-        if condition():
-            return
-        pause.wait(0.02)
-    pytest.fail("it did not happen in time")
 
 
 def figures(publisher: Publisher) -> Any:

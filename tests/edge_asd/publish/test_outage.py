@@ -19,6 +19,7 @@ import pytest
 from edge_asd.publish import Event, Publisher
 from edge_asd.publish.outbox import START, Outbox
 from edge_asd.publish.spool import SpoolFile
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.conftest import Broker, Listener, Message
@@ -55,15 +56,6 @@ with Publisher("pi-07", mqtt, None, info, outbox=outbox, backoff=Backoff(0.2, fi
             time.sleep(0.0005)
         print(event.id, flush=True)
 """
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = WAIT_S) -> None:
-    pause = threading.Event()
-    for _ in range(int(50 * timeout_s)):
-        if condition():
-            return
-        pause.wait(0.02)
-    pytest.fail("it did not happen in time")
 
 
 def streamed(port: int, path: Path, after_events: int) -> list[str]:

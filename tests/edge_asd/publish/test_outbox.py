@@ -15,20 +15,12 @@ from edge_asd.publish import Event
 from edge_asd.publish.outbox import START, Outbox
 from edge_asd.publish.spool import Entry, SpoolFile
 from edge_asd.publish.spool_place import require_spool_place
+from tests.waiting import wait_until
 
 MakeEvent = Callable[..., Event]
 
 WAIT_S = 10.0
 MEBIBYTE = 1 << 20
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(int(100 * WAIT_S)):
-        if condition():
-            return
-        pause.wait(0.01)
-    pytest.fail("it did not happen in time")
 
 
 def scores(outbox: Outbox, order: int = START, count: int = 100) -> list[float]:

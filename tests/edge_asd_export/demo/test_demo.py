@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from edge_asd.errors import InputError
 from edge_asd_export.commands import demo
 from edge_asd_export.demo.folder import Address
 from edge_asd_export.demo.scenario import Lengths
+from tests.waiting import free_port
 
 LEAST = Lengths(clips=8, clip_seconds=10.0, seconds=240.0)
 
@@ -104,12 +104,6 @@ def test_a_fault_that_nobody_can_hear_is_no_success(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("edge-asd: expected an alarm during the fault, found none; ")
     assert_is_a_picture(tmp_path / "out" / "demo.png")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize(
