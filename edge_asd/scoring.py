@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.alarms import read_alarm_rate
 from edge_asd.audio import read_blocks
 from edge_asd.bandwidth import BandwidthWatch
 from edge_asd.bundle import Bundle
+from edge_asd.calibration.alarms import read_alarm_rate
 from edge_asd.capture import SignalFault
 from edge_asd.explanation import BandDeviation, Explanation, MomentDeviation
 from edge_asd.firmware import Decision

@@ -23,10 +23,11 @@ LAYERS = {
     "errors": "",
     "ulid": "",
     "backlog": "",
-    "extremes": "",
-    "gamma": "",
+    "calibration.extremes": "",
+    "calibration.gamma": "",
     "memory": "",
-    "vitals": "",
+    "clock": "",
+    "daemon.vitals": "",
     "text": "",
     "settings": "",
     "isolation": "",
@@ -48,58 +49,68 @@ LAYERS = {
     "tail": "arrays",
     "decision": "firmware ulid",
     "schedule": "firmware",
-    "publish": "backlog errors files firmware ulid",
+    "publish": "backlog clock errors files firmware ulid",
     # What joins them.
     "bundle": "errors files recipe settings",
     "explanation": "arrays features recipe",
     "pipeline": (
         "bundle detector embedding errors explanation features frames interpreter pooling recipe tail transform"
     ),
-    "alarms": "arrays bundle decision firmware recipe",
-    "calibration": "alarms bundle errors extremes firmware gamma pipeline recipe tail",
+    "calibration.alarms": "arrays bundle decision firmware recipe",
+    "calibration.calibrate": (
+        "bundle calibration.alarms calibration.extremes calibration.gamma errors firmware pipeline recipe tail"
+    ),
     "golden": "audio bundle errors interpreter pipeline recipe",
     "bandwidth": "audio bundle",
     "liveness": "audio capture errors recipe",
-    "scoring": "alarms audio bandwidth bundle capture explanation firmware interpreter liveness pipeline",
-    "adaptation": "arrays bundle detector pipeline recipe",
-    "suspicion": "calibration errors pipeline recipe",
-    "site": (
-        "adaptation alarms audio bandwidth bundle calibration errors explanation firmware golden interpreter liveness "
-        "pipeline recipe suspicion"
+    "scoring": "audio bandwidth bundle calibration.alarms capture explanation firmware interpreter liveness pipeline",
+    "calibration.adaptation": "arrays bundle detector pipeline recipe",
+    "calibration.suspicion": "calibration.calibrate errors pipeline recipe",
+    "calibration.site": (
+        "audio bandwidth bundle calibration.adaptation calibration.alarms calibration.calibrate "
+        "calibration.suspicion errors explanation firmware golden interpreter liveness pipeline recipe"
     ),
     # What a person writes and reads.
     "configuration": "errors files firmware recipe",
     "recipe.shipped": "configuration errors recipe settings",
     "schema": "configuration errors files publish",
     # The daemon.
-    "evidence": "audio backlog errors features files firmware publish ulid",
-    "judgement": "alarms bundle decision errors evidence explanation firmware publish schedule",
-    "notify": "",
-    "changes": "",
-    "logs": "errors firmware",
-    "metrics": "publish",
-    "web": "firmware metrics publish",
-    "plan": "audio bundle capture configuration errors files firmware golden interpreter publish",
-    "check": "alarms bundle capture configuration firmware plan publish recipe",
-    "listener": (
-        "bandwidth bundle capture errors evidence explanation firmware interpreter judgement liveness pipeline publish"
+    "evidence": "audio backlog clock errors features files firmware publish ulid",
+    "daemon.judgement": (
+        "bundle calibration.alarms clock decision errors evidence explanation firmware publish schedule"
     ),
-    "crew": "capture errors evidence firmware judgement listener plan publish",
-    "roster": "errors files publish",
-    "report": "configuration crew interpreter plan publish version vitals",
-    "control": "crew judgement publish",
-    "recalibration": "alarms bundle calibration errors firmware judgement",
-    "monitor": ("changes control crew errors firmware logs memory notify plan publish recalibration report roster web"),
+    "daemon.notify": "",
+    "daemon.changes": "",
+    "daemon.logs": "clock errors firmware",
+    "daemon.metrics": "publish",
+    "daemon.web": "daemon.metrics firmware publish",
+    "daemon.plan": "audio bundle capture configuration errors files firmware golden interpreter publish",
+    "daemon.check": "bundle calibration.alarms capture configuration daemon.plan firmware publish recipe",
+    "daemon.listener": (
+        "bandwidth bundle capture daemon.judgement errors evidence explanation firmware interpreter liveness "
+        "pipeline publish"
+    ),
+    "daemon.crew": "capture daemon.judgement daemon.listener daemon.plan errors evidence firmware publish",
+    "daemon.roster": "errors files publish",
+    "daemon.report": "clock configuration daemon.crew daemon.plan daemon.vitals interpreter publish version",
+    "daemon.control": "daemon.crew daemon.judgement publish",
+    "daemon.recalibration": "bundle calibration.alarms calibration.calibrate daemon.judgement errors firmware",
+    "daemon.monitor": (
+        "clock daemon.changes daemon.control daemon.crew daemon.logs daemon.notify daemon.plan "
+        "daemon.recalibration daemon.report daemon.roster daemon.web errors firmware memory publish"
+    ),
     # The command line, which imports each command only when it is called.
     "commands.check_broker": "configuration errors publish",
-    "commands.calibrate": "audio bundle errors files golden interpreter site text",
-    "commands.config": "check",
+    "commands.calibrate": "audio bundle calibration.site errors files golden interpreter text",
+    "commands.config": "daemon.check",
     "commands.devices": "errors microphones",
-    "commands.monitor": "capture configuration errors files firmware monitor",
+    "commands.monitor": "capture configuration daemon.monitor errors files firmware",
     "commands.recipes": "recipe.shipped",
     "commands.score": "audio bundle errors interpreter liveness scoring text",
     "commands.verify": "bundle golden interpreter scoring",
     "commands": "",
+    "daemon": "",
+    "calibration": "",
     "cli": "errors version",
     "__main__": "cli isolation",
     "": "version",
@@ -322,7 +333,7 @@ def test_a_breach_of_the_layers_is_seen(module: str, line: str) -> None:
     [
         ("edge_asd.frames", "import scipy.signal"),
         ("edge_asd.features.mel", "def late() -> None:\n    import librosa"),
-        ("edge_asd.monitor", "from edge_asd_export.labels import find"),
+        ("edge_asd.daemon.monitor", "from edge_asd_export.labels import find"),
         ("edge_asd.capture.files", "import soundfile"),
         ("edge_asd.audio.recordings", "import soundfile"),
     ],
@@ -335,7 +346,7 @@ def test_a_foreign_import_is_seen(module: str, line: str) -> None:
     ("module", "line"),
     [
         ("edge_asd.embedding", "NAME = 'tensorflow.lite'"),
-        ("edge_asd.monitor", "NAME = 'edge_asd_export'"),
+        ("edge_asd.daemon.monitor", "NAME = 'edge_asd_export'"),
         ("edge_asd.frames", "import importlib\nimportlib.import_module('json')"),
         ("edge_asd.frames", "__import__('json')"),
     ],

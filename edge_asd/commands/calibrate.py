@@ -10,10 +10,10 @@ import msgspec
 from edge_asd import golden
 from edge_asd.audio import spare_recording
 from edge_asd.bundle import read_bundle
+from edge_asd.calibration.site import SiteReport, calibrate_on_site, choose_normal, listen
 from edge_asd.errors import InputError, one_line
 from edge_asd.files import require_writable
 from edge_asd.interpreter import Engine
-from edge_asd.site import SiteReport, calibrate_on_site, choose_normal, listen
 from edge_asd.text import to_json
 
 EXAMPLE = """\

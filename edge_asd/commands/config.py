@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from edge_asd.check import check_configuration
+from edge_asd.daemon.check import check_configuration
 
 EXAMPLE = "  edge-asd config check firmware.yaml"
 

@@ -10,10 +10,10 @@ import msgspec
 
 from edge_asd.capture import parse_source
 from edge_asd.configuration.firmware_file import load_firmware
+from edge_asd.daemon.monitor import monitor
 from edge_asd.errors import InputError, named_by
 from edge_asd.files import expand_home
 from edge_asd.firmware import Firmware
-from edge_asd.monitor import monitor
 
 EXAMPLE = """\
   edge-asd monitor firmware.yaml

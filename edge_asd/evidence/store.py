@@ -28,12 +28,12 @@ from numpy.typing import NDArray
 
 from edge_asd.audio import load_soundfile
 from edge_asd.backlog import Backlog
+from edge_asd.clock import clock_synced, rfc3339
 from edge_asd.errors import InputError
 from edge_asd.evidence.picture import draw_spectrogram
 from edge_asd.files import require_writable, target_of, write_atomically
 from edge_asd.firmware import Evidence
 from edge_asd.publish import Clip, EvidenceHealth
-from edge_asd.publish.clock import clock_synced, rfc3339
 from edge_asd.ulid import PATTERN
 
 _log = logging.getLogger(__name__)

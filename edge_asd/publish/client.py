@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from edge_asd.clock import boot_id, clock_synced, numbers, rfc3339
 from edge_asd.firmware import Mqtt
 from edge_asd.publish.board import Board, Notice
-from edge_asd.publish.clock import boot_id, clock_synced, numbers, rfc3339
 from edge_asd.publish.commands import Commands, Controls
 from edge_asd.publish.courier import Courier
 from edge_asd.publish.discovery import discovery

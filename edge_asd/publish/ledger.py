@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from edge_asd.publish.clock import rfc3339
+from edge_asd.clock import rfc3339
 from edge_asd.publish.payloads import Broker
 
 _log = logging.getLogger(__name__)

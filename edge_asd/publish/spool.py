@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from edge_asd.clock import boot_id, clock_synced
 from edge_asd.files import sync_folder
-from edge_asd.publish.clock import boot_id, clock_synced
 from edge_asd.publish.payloads import Event, encode
 from edge_asd.publish.spool_place import APPLICATION, require_spool_place
 from edge_asd.publish.topics import is_id

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd.audio import cut_blocks, read_blocks
-from edge_asd.calibration import NormalScores, PartScores, in_a_row
+from edge_asd.calibration.calibrate import NormalScores, PartScores, in_a_row
 from edge_asd.errors import InputError
 from edge_asd.pipeline import Judge, Rows
 from edge_asd.recipe.graph import Recipe

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from edge_asd import golden
 from edge_asd.audio import cut_blocks, find_rooted, read_blocks, spare_recording, to_int16
 from edge_asd.bundle import SCHEMA, Bundle, Manifest, Quality, Training, pack, unpack, write_bundle
-from edge_asd.calibration import Calibrated, calibrate
+from edge_asd.calibration.calibrate import Calibrated, calibrate
 from edge_asd.errors import InputError
 from edge_asd.files import require_writable
 from edge_asd.interpreter import Engine

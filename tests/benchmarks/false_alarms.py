@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge_asd.alarms import SECONDS_PER_WEEK, HeldOut, alarm_peaks, alarm_rate, read_alarm_rate
 from edge_asd.bundle import Bundle, read_bundle
-from edge_asd.calibration import PartScores, join_all
+from edge_asd.calibration.alarms import SECONDS_PER_WEEK, HeldOut, alarm_peaks, alarm_rate, read_alarm_rate
+from edge_asd.calibration.calibrate import PartScores, join_all
+from edge_asd.calibration.site import calibrate_on_site, listen
 from edge_asd.firmware import Decision
 from edge_asd.pipeline import Joiner, Judge, Rows
 from edge_asd.recipe.shipped import load_recipe
-from edge_asd.site import calibrate_on_site, listen
 from edge_asd_export.exporter import export
 from edge_asd_export.progress import Reporter, reporting
 from edge_asd_export.simulation import Machine, MachineKind, stream, write_recordings

@@ -22,12 +22,12 @@ import soundfile
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from edge_asd.alarms import threshold_of
 from edge_asd.audio import find_recordings, read_recording
 from edge_asd.bundle import Bundle, read_bundle
+from edge_asd.calibration.alarms import threshold_of
+from edge_asd.calibration.site import Heard, calibrate_on_site, joint_scores, listen
 from edge_asd.firmware import Decision
 from edge_asd.recipe.shipped import load_recipe
-from edge_asd.site import Heard, calibrate_on_site, joint_scores, listen
 from edge_asd_export.exporter import export
 from edge_asd_export.progress import Reporter, reporting
 from edge_asd_export.simulation import Machine, MachineKind, faults_of, write_recordings

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
-from edge_asd.calibration import Calibrated, NormalScores, calibrate, find_threshold
+from edge_asd.calibration.calibrate import Calibrated, NormalScores, calibrate, find_threshold
 from edge_asd.errors import InputError
 from edge_asd.recipe.graph import Recipe
 from edge_asd.tail import build_tail, fit_tail

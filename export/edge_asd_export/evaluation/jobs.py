@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from edge_asd.audio.labels import Label
 from edge_asd.bundle import Bundle, NetworkRecord
-from edge_asd.calibration import find_threshold
+from edge_asd.calibration.calibrate import find_threshold
 from edge_asd.errors import EdgeAsdError
 from edge_asd.files import write_atomically
 from edge_asd.recipe.graph import Recipe, Threshold

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from edge_asd.clock import rfc3339
 from edge_asd.firmware import Mqtt
 from edge_asd.publish import BundleReference, Event, Info, Publisher, SourceInfo, State
-from edge_asd.publish.clock import rfc3339
 from edge_asd.publish.pacing import Backoff
 from edge_asd.ulid import new_ulid
 
