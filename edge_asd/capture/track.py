@@ -6,9 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asd.audio import Resampler, output_length
+from edge_asd.capture.finite import NumberSieve
 from edge_asd.capture.items import Block, Gap, Item
 from edge_asd.capture.levels import LevelMeter
 from edge_asd.capture.watch import SignalFault, SignalWatch
+
+_SETTLING_S = 0.1
+"""Seconds after a sample that is no number that are left out with it."""
 
 
 class Track:
@@ -29,6 +33,7 @@ class Track:
     def __init__(self, native_rate: int, sample_rate: int, start: int = 0) -> None:
         self._native_rate, self._sample_rate = native_rate, sample_rate
         self._resampler = Resampler(native_rate, sample_rate)
+        self._sieve = NumberSieve(round(_SETTLING_S * native_rate))
         self._watch = SignalWatch(native_rate)
         self._meter = LevelMeter(native_rate)
         self._fault: SignalFault | None = None
@@ -42,15 +47,19 @@ class Track:
         self._position = 0
 
     def process(self, samples: NDArray[np.float32]) -> list[Item]:
-        """Take mono samples, shape (n,); those that are no numbers become a gap."""
-        if not np.isfinite(samples).all():
-            return self.gap(len(samples), "samples that are no numbers")
+        """Take mono samples, shape (n,); those that are no numbers become a gap, with 0.1 s after them."""
+        items: list[Item] = []
+        for are_numbers, piece in self._sieve.process(samples):
+            items += self._hear(piece) if are_numbers else self.gap(len(piece), "samples that are no numbers")
+        return items
+
+    def _hear(self, samples: NDArray[np.float32]) -> list[Block]:
         self._fault = self._watch.process(samples)
         self._meter.process(samples)
         self._position += len(samples)
         if self._fault is not None:
             self._late_fault, self._late_until = self._fault, self._due()
-        return [*self._blocks(self._resampler.process(samples))]
+        return self._blocks(self._resampler.process(samples))
 
     def gap(self, lost: int | None, reason: str, *, overflow: bool = False) -> list[Item]:
         """Declare that `lost` samples of the native rate are missing here, or that nobody knows how many."""

@@ -91,15 +91,41 @@ def test_many_small_gaps_do_not_add_up_their_rounding() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_samples_that_are_no_numbers_become_a_gap(bad: float) -> None:
-    track = Track(16_000, 16_000)
-    samples = noise(160)
-    samples[7] = bad
-    assert track.process(samples) == [Gap(160, "samples that are no numbers", frames=160)]
-    (block,) = track.process(noise(160))
-    assert isinstance(block, Block)
-    assert block.start == 160
-    assert np.isfinite(block.samples).all()
+@settings(max_examples=60, deadline=None)
+@given(
+    places=st.lists(st.integers(0, 5999), max_size=6),
+    cuts=st.lists(st.integers(1, 5999), max_size=8),
+    rate=st.sampled_from([8000, 16_000]),
+)
+def test_samples_that_are_no_numbers_become_a_gap_wherever_blocks_are_cut(
+    bad: float, places: list[int], cuts: list[int], rate: int
+) -> None:
+    samples = noise(6000)
+    samples[places] = bad
+    lost = np.zeros(6000, bool)
+    for place in places:
+        lost[place : place + 801] = True
+    track = Track(8000, rate)
+    items = [item for piece in np.split(samples, sorted(cuts)) for item in track.process(piece)] + track.end()
+    heard, position = np.full(6000 * rate // 8000, np.nan, np.float32), 0
+    for item in items:
+        if isinstance(item, Block):
+            assert item.start == position
+            heard[position : position + len(item.samples)] = item.samples
+            position += len(item.samples)
+        else:
+            assert item.reason == "samples that are no numbers"
+            position += item.lost or 0
+    assert position == len(heard)
+    np.testing.assert_array_equal(np.isnan(heard), np.repeat(lost, rate // 8000))
+    if rate == 8000:
+        np.testing.assert_array_equal(heard[~lost], samples[~lost])
+
+
+def test_a_stream_of_numbers_and_others_by_turns_is_one_gap() -> None:
+    samples = noise(16_000)
+    samples[::2] = np.nan
+    assert Track(16_000, 16_000).process(samples) == [Gap(16_000, "samples that are no numbers", frames=16_000)]
 
 
 def test_a_gap_of_unknown_length_moves_no_number() -> None:
