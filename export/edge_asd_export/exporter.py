@@ -47,6 +47,7 @@ from edge_asd_export.oddities import odd_recordings
 from edge_asd_export.pretrained import GivenWeights, store_pretrained
 from edge_asd_export.progress import SILENT, Reporter
 from edge_asd_export.quantization.select import Evidence, Selected, select, spread
+from edge_asd_export.reach import reach_notes
 from edge_asd_export.sections import judged_among, name_sections, several_machines
 from edge_asd_export.training import training_steps
 
@@ -153,6 +154,7 @@ def export(
         *several_machines(recipe, labelled.training),
         *selected.notes,
         *calibrated.notes,
+        *reach_notes(bundle),
         *odd_recordings(recipe, material.stretches),
     ]
     return Exported(
