@@ -207,10 +207,10 @@ def test_what_cannot_be_used_is_refused_and_an_older_bundle_stays(
 
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     write_normal(tmp_path / "normal", 6)
-    (broken,) = write_wrong(tmp_path / "broken", 1)
+    (whistling,) = write_wrong(tmp_path / "whistling", 1)
     exported = export([tmp_path], recipe(WITHOUT_NET), tmp_path / "a.easd")
     assert exported.bundle.manifest.training.recordings == 6
-    assert exported.notes[0] == f"left out, for their names do not say whether they are normal: {broken}"
+    assert exported.notes[0] == f"left out, for their names do not say whether they are normal: {whistling}"
 
 
 def test_several_machines_in_one_bundle_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
