@@ -97,5 +97,8 @@ def unchanged_code(smaps: Iterable[str], files: Container[str]) -> Iterator[Mapp
             candidate = Mapping(start, end - start) if counts else None
         elif re.match(r"[0-9a-f]+-", line):
             candidate = None
-        elif candidate and line.split() == ["Anonymous:", "0", "kB"]:
+        elif line.startswith(("Anonymous:", "Swap:")) and line.split()[1] != "0":
+            # Pages of its own that were swapped out would be lost as well.
+            candidate = None
+        elif candidate and line.startswith("Swap:"):
             yield candidate

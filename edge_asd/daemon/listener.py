@@ -263,6 +263,7 @@ class Listener(threading.Thread):
 
     def _leave(self, microphone: Microphone, reason: str) -> None:
         self._progress = time.monotonic()
+        self._levels = None
         self.judgement.leave(microphone, reason, self._seconds())
 
     def _seconds(self) -> float:

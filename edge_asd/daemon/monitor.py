@@ -131,18 +131,21 @@ class Daemon:
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self._plan.firmware.health_interval_s
             self._tell_health()
-        if self._releases and time.monotonic() >= self._releases[0]:
-            self._releases = self._releases[1:]
-            release_code()
         changed = False
         with self._unless_changing() as settled:
             if settled:
+                self._release()
                 self.crew.replace_failed(time.monotonic())
                 # It is told once: not while nobody would take it up.
                 changed = not self._is_reloading() and self._watch.has_changed()
         if changed:
             _log.info("the configuration, a bundle, a certificate or the password has changed")
             self.begin_reload()
+
+    def _release(self) -> None:
+        if self._releases and time.monotonic() >= self._releases[0]:
+            self._releases = self._releases[1:]
+            release_code()
 
     def is_over(self, *, once: bool) -> bool:
         """Return whether nobody listens any more, as :meth:`Crew.is_over`; never while a plan is being changed."""

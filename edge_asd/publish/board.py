@@ -62,8 +62,8 @@ class Board:
             for topic, notice in self._newest.items():
                 self._waiting[topic] = deque([_hurried(notice)], maxlen=_MOST_WAITING)
 
-    def arrived(self, topic: str) -> None:
-        """Take that a notice on a topic has arrived: one that takes the topic down is not sent again."""
+    def taken_down(self, topic: str) -> None:
+        """Take that an empty notice has arrived on a topic: unless there is a newer one by now, none is sent again."""
         with self._lock:
             newest = self._newest.get(topic)
             if newest is not None and not newest.payload:

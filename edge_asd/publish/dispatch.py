@@ -39,6 +39,8 @@ class _Sent(NamedTuple):
     """Bytes of its packet."""
     optional: bool = False
     """Whether nothing is wrong when the broker refuses it."""
+    takes_down: bool = False
+    """Whether it takes down what is retained on its topic."""
 
 
 class Dispatcher:
@@ -49,10 +51,10 @@ class Dispatcher:
     it, so that the order holds, and all are tried again after a while; one that is refused for what it holds waits
     alone.
 
-    What is too large for the broker, or ends the connection, is set aside alone: an event stays in the outbox and is
-    tried again on the next connection, or after a longer while; those behind it go on. A broker that hangs up at it may
-    not say so: after a connection was lost, all go one at a time until what was under way has arrived, so that it shows
-    which one it was.
+    What is too large for the broker is set aside alone: an event stays in the outbox and is tried again on the next
+    connection where the broker tells its limit, else after a longer while; those behind it go on. A topic at which the
+    broker ends the connection is held whole for that while. A broker that hangs up may not say at what: after a
+    connection was lost, all go one at a time until what was under way has arrived, so that it shows which one it was.
 
     Parameters
     ----------
@@ -152,8 +154,8 @@ class Dispatcher:
             return rejected(reason, sent.topic)
         if sent.order is not None:
             self._outbox.acknowledge(sent.order)
-        else:
-            self._board.arrived(sent.topic)
+        elif sent.takes_down:
+            self._board.taken_down(sent.topic)
         return None
 
     def next_due(self) -> float:
@@ -203,7 +205,8 @@ class Dispatcher:
                 continue
             mid = session.publish(notice.topic, notice.payload, qos, retain=True)
             if qos:
-                self._under_way[mid] = _Sent(notice.topic, now, None, "a message", size, notice.optional)
+                takes_down = not notice.payload
+                self._under_way[mid] = _Sent(notice.topic, now, None, "a message", size, notice.optional, takes_down)
 
     def _send_events(self, session: Session, now: float) -> Iterator[str]:
         while (room := self._room()) > 0:

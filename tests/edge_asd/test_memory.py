@@ -21,26 +21,40 @@ SMAPS = """\
 Rss:                  16 kB
 Anonymous:             0 kB
 AnonHugePages:         0 kB
+Swap:                  0 kB
 14000-1f000 r-xp 00004000 fe:00 2886       /usr/lib/a file, renewed.so (deleted)
 Anonymous:             0 kB
+Swap:                  0 kB
 1f000-20000 r--p 0000f000 fe:00 2886       /usr/lib/relocated.so
 Anonymous:             4 kB
+Swap:                  0 kB
 20000-21000 rw-p 00010000 fe:00 2886       /usr/lib/writable.so
 Anonymous:             0 kB
+Swap:                  0 kB
 21000-22000 r--s 00000000 fe:00 2887       /usr/lib/shared.cache
 Anonymous:             0 kB
+Swap:                  0 kB
 22000-23000 r--p 00000000 00:01 2888       /memfd:sound (deleted)
 Anonymous:             0 kB
+Swap:                  0 kB
 23000-24000 r--p 00000000 00:05 2889       /dev/snd/pcmC0D0c
 Anonymous:             0 kB
+Swap:                  0 kB
 24000-25000 r--p 00000000 00:00 0
 Anonymous:             0 kB
+Swap:                  0 kB
 25000-26000 r-xp 00000000 00:00 0          [vdso]
 Anonymous:             0 kB
+Swap:                  0 kB
 26000-27000 r--p 00000000 fe:00 2890       /usr/lib/being loaded.so
 Anonymous:             0 kB
+Swap:                  0 kB
+27000-28000 r--p 00000000 fe:00 2891       /usr/lib/relocated and swapped out.so
+Anonymous:             0 kB
+Swap:                  4 kB
 """
-LOADED = {f"/usr/lib/{name}" for name in ("libm.so.6", "a file, renewed.so (deleted)", "relocated.so", "writable.so")}
+NAMES = ("libm.so.6", "a file, renewed.so (deleted)", "relocated.so", "relocated and swapped out.so", "writable.so")
+LOADED = {f"/usr/lib/{name}" for name in NAMES}
 
 # While others compute, all code is let go of again and again.
 RELEASE = """

@@ -181,10 +181,8 @@ def test_a_source_that_monitor_would_refuse_is_an_error(check: Callable[..., str
             check(FIRMWARE.replace("mic:USB Audio", f"file:{name}"))
 
 
-def test_a_missing_password_or_certificate_is_an_error(
-    check: Callable[..., str], bundle: Bundle, tmp_path: Path
-) -> None:
-    assert bundle
+@pytest.mark.usefixtures("bundle")
+def test_a_missing_password_or_certificate_is_an_error(check: Callable[..., str], tmp_path: Path) -> None:
     login = FIRMWARE.replace("port: 1883", "username: u, password_file: pw")
     with pytest.raises(InputError, match=r"given.yaml: mqtt.password_file: expected the path of a file"):
         check(login)
@@ -233,10 +231,8 @@ def test_what_the_daemon_would_refuse_is_an_error(check: Callable[..., str], bun
         check(FIRMWARE)
 
 
-def test_of_several_recordings_one_that_can_be_heard_is_enough(
-    check: Callable[..., str], bundle: Bundle, tmp_path: Path
-) -> None:
-    assert bundle
+@pytest.mark.usefixtures("bundle")
+def test_of_several_recordings_one_that_can_be_heard_is_enough(check: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "sound").mkdir()
     (tmp_path / "sound" / "1.wav").write_text("no sound")
     text = FIRMWARE.replace("mic:USB Audio", "file:sound")

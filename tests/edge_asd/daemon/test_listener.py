@@ -26,7 +26,7 @@ from edge_asd.errors import CaptureError, InputError
 from edge_asd.evidence import ClipStore, Recorder, store
 from edge_asd.evidence.teller import FINISH_S
 from edge_asd.firmware import Decision, Evidence, QuietHours, Schedule, Source
-from edge_asd.publish import Event, State
+from edge_asd.publish import Event, SourceHealth, State
 from tests.handmade import RATE, hum, write_handmade
 
 
@@ -402,11 +402,22 @@ def test_a_full_disk_costs_the_clip_and_no_alarm(bundle: Bundle, tmp_path: Path)
 def test_the_health_tells_what_the_signal_is_like_and_what_disturbed_it(bundle: Bundle, tmp_path: Path) -> None:
     clipped = np.sign(hum(4, 5)).astype(np.float32)
     sound = np.concatenate([hum(10, 1), np.zeros(RATE), hum(3, 2), np.zeros(8 * RATE), clipped, hum(10, 3) + 0.1])
-    listener, _ = listen(bundle, tmp_path / "a.wav", sound.astype(np.float32))
-    health = listener.health()
+    soundfile.write(tmp_path / "a.wav", sound.astype(np.float32), RATE)
+    healths: list[SourceHealth] = []
+
+    class Asking(Told):
+        def state(self, _state: State) -> None:
+            healths.append(listener.health())
+
+    source = Source(name="hum", bundle="hum.easd", source="file:a.wav")
+    listener = Listener(source, Files(tmp_path / "a.wav", real_time=False), bundle, Asking())
+    listener.run()
+    health = next(each for each in reversed(healths) if each.level_dbfs is not None)
     assert health.dc_offset == pytest.approx(0.1, abs=0.01)
     assert health.level_dbfs == pytest.approx(10 * np.log10(0.1**2 / 2 + 0.02**2), abs=0.5)
     assert health.clipped_share == 0
+    # Nothing is heard once the recording has ended.
+    assert (listener.health().level_dbfs, listener.health().dc_offset) == (None, None)
     disturbances = health.disturbances
     assert (disturbances.dropout, disturbances.silent, disturbances.clipped) == (2, 1, 1)
     assert (disturbances.overflow, disturbances.gone, disturbances.stalled) == (0, 0, 0)

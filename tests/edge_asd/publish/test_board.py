@@ -48,7 +48,7 @@ def test_what_takes_a_topic_down_is_sent_again_until_it_has_arrived() -> None:
     assert taken(board, 0.0) == [b"", b"2", b""]
     board.put(Notice("c", b"3", 1, 0.0))
     for topic in ("a", "b", "c", "an answer's"):
-        board.arrived(topic)
+        board.taken_down(topic)
     board.renew()
     assert taken(board, 0.0) == [b"2", b"3"]
 

@@ -346,3 +346,19 @@ def test_the_oldest_acknowledgement_that_is_missing_is_what_counts(make_event: M
     assert desk.dispatcher.waiting_s(10.0) == 9.0
     desk.dispatcher.settle(1, SUCCESS, 10.0)
     assert desk.dispatcher.waiting_s(10.0) == 8.0
+
+
+def test_a_topic_is_taken_down_again_until_that_has_arrived() -> None:
+    desk = Desk()
+    desk.board.put(Notice("pump/state", b"the last state", 1, NOW, "normal"))
+    desk.board.put(Notice("pump/state", b"", 1, NOW))
+    desk.send()
+    assert desk.recorder.sent == [("pump/state", b"the last state"), ("pump/state", b"")]
+    # The state has arrived; what takes it down has not when the connection ends.
+    desk.dispatcher.settle(1, SUCCESS, 0.0)
+    for expected in ([("pump/state", b"")], []):
+        desk.dispatcher.end(UNKNOWN, 1.0)
+        desk.board.renew()
+        desk.connect()
+        desk.send_all(now=2.0)
+        assert desk.recorder.sent == expected
