@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -22,7 +22,7 @@ from edge_asd.bundle import Bundle, Manifest, Site, pack, unpack, write_bundle
 from edge_asd.calibration.adaptation import Pooled, adapt, adaptable
 from edge_asd.calibration.alarms import HeldOut, alarm_rate
 from edge_asd.calibration.calibrate import Calibrated, PartScores, calibrate, join_all
-from edge_asd.calibration.suspicion import normal_scores, standing_out
+from edge_asd.calibration.suspicion import loudest, normal_scores, standing_out
 from edge_asd.errors import InputError
 from edge_asd.explanation import Spectrum, band_edges, measure, normal_arrays, slice_count, spectral_branch
 from edge_asd.firmware import Decision
@@ -32,6 +32,7 @@ from edge_asd.pipeline import Joiner, Judge, Rows, pool_rows
 from edge_asd.recipe.graph import Recipe, Threshold
 
 Arrays = Mapping[str, NDArray[np.generic]]
+OfRun = TypeVar("OfRun")
 
 
 class Heard(NamedTuple):
@@ -52,6 +53,13 @@ class Heard(NamedTuple):
     def recordings(self) -> int:
         """How many recordings were heard."""
         return len(set(self.paths))
+
+    def by_recording(self, of_runs: Iterable[OfRun]) -> dict[Path, list[OfRun]]:
+        """Return what belongs to the runs, one of each, put together by recording."""
+        found: dict[Path, list[OfRun]] = {}
+        for path, of_run in zip(self.paths, of_runs, strict=True):
+            found.setdefault(path, []).append(of_run)
+        return found
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -286,16 +294,16 @@ def _report(bundle: Bundle, written: Bundle, heard: Heard, calibrated: Calibrate
 
 def _reasons(bundle: Bundle, written: Bundle, heard: Heard, before: HeldOut) -> dict[str, str]:
     """Return the recordings that stand out, and why: by the new threshold, by that of the others, by the old one."""
-    runs = part_scores(written, written.arrays, heard.runs)
+    recordings = heard.by_recording(part_scores(written, written.arrays, heard.runs))
     joiner = Joiner(written.recipe, written.arrays, where=written.where)
-    now = np.array([max(join_all(joiner, run)) for run in runs])
-    was = np.array([scores.max() for scores in before.runs()])
+    now = np.array([loudest(joiner, recording) for recording in recordings.values()])
+    was = np.array([max(scores.max() for scores in runs) for runs in heard.by_recording(before.runs()).values()])
     new, old = (each.manifest.calibration.threshold for each in (written, bundle))
     # Where most reach the old threshold, the place has changed and not the machine.
     told_before = was >= old if 2 * np.sum(was >= old) < len(was) else np.zeros(len(was), bool)
-    apart = standing_out(written.recipe, written.arrays, runs, _step(written.recipe))
+    apart = standing_out(written.recipe, written.arrays, list(recordings.values()), _step(written.recipe))
     reasons: dict[str, str] = {}
-    for index, path in enumerate(map(str, heard.paths)):
+    for index, path in enumerate(map(str, recordings)):
         if now[index] >= new:
             reasons[path] = f"scores {now[index]:.3g}, and the new threshold is {new:.3g}"
         elif index in apart:
@@ -307,7 +315,7 @@ def _reasons(bundle: Bundle, written: Bundle, heard: Heard, before: HeldOut) -> 
 
 
 def joint_scores(bundle: Bundle, heard: Heard) -> HeldOut:
-    """Return the joint score of every decision, run by run as the recordings were."""
+    """Return the joint score of every decision, run by run as they were heard."""
     joiner = Joiner(bundle.recipe, bundle.arrays, where=bundle.where)
     runs = [np.array(list(join_all(joiner, run))) for run in part_scores(bundle, bundle.arrays, heard.runs)]
     return HeldOut(np.concatenate(runs), np.array([len(run) for run in runs], np.intp))

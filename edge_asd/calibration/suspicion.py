@@ -20,6 +20,9 @@ from edge_asd.recipe.graph import Recipe
 _MOST_TRIED = 8
 """Recordings that are left out by turns: each time a threshold is set anew, on a small board."""
 
+Recording = Sequence[PartScores]
+"""Scores of a recording, by unbroken stretch of live signal; there is at least one."""
+
 
 class StandingOut(NamedTuple):
     """What a recording is by the word of the others."""
@@ -31,7 +34,7 @@ class StandingOut(NamedTuple):
 
 
 def standing_out(
-    recipe: Recipe, arrays: Mapping[str, NDArray[np.generic]], runs: Sequence[PartScores], step: int
+    recipe: Recipe, arrays: Mapping[str, NDArray[np.generic]], recordings: Sequence[Recording], step: int
 ) -> dict[int, StandingOut]:
     """Return the recordings that reach the threshold which is set without them, by their place among all.
 
@@ -41,20 +44,20 @@ def standing_out(
         Says how scores are joined, and which rule sets the threshold.
     arrays
         The bundle's, for all but the tails.
-    runs
-        Each part's own scores of every decision, by recording.
+    recordings
+        Each part's own scores of every decision.
     step
         Decisions between two horizons that share no sound.
     """
     found: dict[int, StandingOut] = {}
-    if len(runs) < 2:
+    if len(recordings) < 2:
         return found
     tried: set[int] = set()
-    for order in _loudest_first(runs):
+    for order in _loudest_first(recordings):
         for index in order:
             if index not in tried and len(tried) < _MOST_TRIED:
                 tried.add(index)
-                against = _against_others(recipe, arrays, runs, index, step)
+                against = _against_others(recipe, arrays, recordings, index, step)
                 if against is not None and against.score >= against.threshold:
                     found[index] = against
             # What scores less in this part than one that does not stand out, does not either.
@@ -63,23 +66,29 @@ def standing_out(
     return found
 
 
-def _loudest_first(runs: Sequence[PartScores]) -> Iterator[list[int]]:
+def loudest(joiner: Joiner, recording: Recording) -> float:
+    """Return the largest joint score of a recording's decisions."""
+    return max(score for run in recording for score in join_all(joiner, run))
+
+
+def _loudest_first(recordings: Sequence[Recording]) -> Iterator[list[int]]:
     """Give the recordings in the falling order of their largest score, for one part after another."""
-    for part in runs[0]:
-        yield sorted(range(len(runs)), key=lambda index: -float(runs[index][part].max()))
+    for part in recordings[0][0]:
+        largest = [max(float(run[part].max()) for run in recording) for recording in recordings]
+        yield sorted(range(len(recordings)), key=lambda index: -largest[index])
 
 
 def _against_others(
-    recipe: Recipe, arrays: Mapping[str, NDArray[np.generic]], runs: Sequence[PartScores], index: int, step: int
+    recipe: Recipe, arrays: Mapping[str, NDArray[np.generic]], recordings: Sequence[Recording], index: int, step: int
 ) -> StandingOut | None:
-    others = [run for place, run in enumerate(runs) if place != index]
+    others = [run for place, recording in enumerate(recordings) if place != index for run in recording]
     try:
         calibrated = calibrate(recipe, normal_scores(others, step), 1)
     except InputError:
         # Of too little sound there is no threshold.
         return None
     joiner = Joiner(recipe, {**arrays, **calibrated.arrays}, where=recipe.name)
-    return StandingOut(max(join_all(joiner, runs[index])), calibrated.record.threshold)
+    return StandingOut(loudest(joiner, recordings[index]), calibrated.record.threshold)
 
 
 def normal_scores(runs: Sequence[PartScores], step: int) -> NormalScores:

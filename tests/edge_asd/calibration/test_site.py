@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge_asd import golden
 from edge_asd.bundle import Bundle, read_bundle
 from edge_asd.calibration.adaptation import Pooled
-from edge_asd.calibration.site import calibrate_on_site, cut_into_folds, listen
+from edge_asd.calibration.site import calibrate_on_site, cut_into_folds, joint_scores, listen
 from edge_asd.cli import main
 from edge_asd.errors import InputError
 from edge_asd.scoring import Scorer
@@ -100,6 +100,29 @@ def test_a_fault_that_sets_the_threshold_by_itself_is_named(bundle: Bundle, tmp_
     assert "where the other recordings set the threshold, at 3" in report.reasons[str(odd)]
     report = calibrate_on_site(bundle, listen(bundle, paths), tmp_path / "b.easd", adapting=adapting)
     assert report.suspicious == []
+
+
+def test_what_hides_a_fault_is_never_the_rest_of_its_own_recording(bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "monday").mkdir()
+    paths = [write(tmp_path / "monday" / f"{index}.wav", 2.5 * hum(3, 50 + index)) for index in range(12)]
+    dropout = np.zeros(RATE, np.float32)
+    faulty = [2.5 * hum(3, seed, wrong=True) for seed in (3, 4, 5)]
+    odd = write(tmp_path / "monday" / "odd.wav", np.concatenate([faulty[0], dropout, faulty[1], dropout, faulty[2]]))
+    heard = listen(bundle, [*paths, odd])
+    assert heard.paths.count(odd) == 3
+    report = calibrate_on_site(bundle, heard, tmp_path / "b.easd", adapting=False)
+    assert report.suspicious == [str(odd)]
+    assert "where the other recordings set the threshold, at 3" in report.reasons[str(odd)]
+
+
+def test_the_reason_is_that_of_the_loudest_stretch(bundle: Bundle, louder: list[Path], tmp_path: Path) -> None:
+    samples = [3.0 * hum(6, 3, wrong=True), np.zeros(RATE, np.float32), 2.5 * hum(3, 4, wrong=True)]
+    odd = write(tmp_path / "normal" / "odd.wav", np.concatenate(samples))
+    heard = listen(bundle, [*louder, odd])
+    assert heard.paths.count(odd) == 2
+    report = calibrate_on_site(bundle, heard, tmp_path / "b.easd", adapting=False)
+    scores = joint_scores(read_bundle(tmp_path / "b.easd"), heard).scores
+    assert report.reasons[str(odd)].startswith(f"scores {scores.max():.3g}, ")
 
 
 def test_faults_that_hide_one_another_are_named_by_the_bundle_as_it_was(bundle: Bundle, tmp_path: Path) -> None:
