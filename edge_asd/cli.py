@@ -6,14 +6,14 @@ import argparse
 import importlib
 import io
 import logging
-import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NamedTuple, NoReturn, Protocol, TextIO, cast
+from typing import NamedTuple, NoReturn, Protocol, cast
 
 from edge_asd.errors import EdgeAsdError, LineFormatter
+from edge_asd.streams import complain, give_up, open_what_is_closed
 from edge_asd.version import __version__
 
 
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
-    _open_what_is_closed()
+    open_what_is_closed()
     _let_every_word_through()
     _warn_as_errors_are_told()
     try:
@@ -91,18 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except (EdgeAsdError, OSError, MemoryError) as error:
         if debug:
-            traceback.print_exc()
-        _tell(error)
+            complain(traceback.format_exc().rstrip())
+        complain(f"edge-asd: {_said(error)}")
         return error.exit_status if isinstance(error, EdgeAsdError) else 2
-
-
-def _open_what_is_closed() -> None:
-    # Else the next file or connection would take the number of a standard stream, and what libraries print go into it.
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
 
 
 def _said(error: Exception) -> str:
@@ -125,26 +116,11 @@ def _warn_as_errors_are_told() -> None:
         logging.lastResort.setFormatter(LineFormatter("edge-asd: %(message)s"))
 
 
-def _tell(error: Exception) -> None:
-    # Where nobody can be told, the exit status still tells.
-    try:
-        print(f"edge-asd: {_said(error)}", file=sys.stderr)
-    except OSError:
-        _give_up(sys.stderr)
-
-
-def _give_up(stream: TextIO) -> None:
-    # At exit the interpreter would flush as well, and complain in its own words where that fails.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 def _flush() -> None:
-    if sys.stdout is None:
-        return
     try:
         sys.stdout.flush()
     except OSError:
-        _give_up(sys.stdout)
+        give_up(sys.stdout)
         raise
 
 

@@ -14,6 +14,7 @@ from edge_asd.errors import InputError, one_line
 from edge_asd.interpreter import Engine
 from edge_asd.liveness import no_live_signal, said_of
 from edge_asd.scoring import RecordingScore, Scorer, UnknownScore
+from edge_asd.streams import complain
 from edge_asd.text import to_json
 
 Judged = RecordingScore | UnknownScore
@@ -64,7 +65,7 @@ def _scores(scorer: Scorer, given: Iterable[Path], horizon_s: float, faults: lis
 
 def _complain(error: InputError, faults: list[InputError]) -> None:
     faults.append(error)
-    print(f"edge-asd: {error}", file=sys.stderr)
+    complain(f"edge-asd: {error}")
 
 
 def _write_text(scores: Iterable[Judged], parts: Sequence[str]) -> None:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from edge_asd.streams import unheard
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -22,7 +24,8 @@ class Reporter:
     def say(self, text: str) -> None:
         """Write a line, above the bars that move."""
         if self._progress is not None:
-            self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            with unheard():
+                self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def track(self, items: Sequence[T] | Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
         """Give the items one after another, and move a bar along."""
@@ -42,7 +45,8 @@ class Reporter:
         yield Advance(self._progress, task)
         self._progress.update(task, completed=total)
         if not terminal:
-            self._progress.console.print(f"{label}: {total}", highlight=False)
+            with unheard():
+                self._progress.console.print(f"{label}: {total}", highlight=False)
 
 
 class Advance:

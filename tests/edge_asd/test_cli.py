@@ -296,21 +296,31 @@ def test_a_full_disk_is_told_in_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "streams", "status"),
+    ("words", "streams", "status", "printed"),
     [
-        ("monitor good.yaml --once", "2>&-", 0),
-        ("monitor good.yaml --once", "<&- >&- 2>&-", 0),
-        ("monitor missing.yaml", "2>/dev/full", 2),
+        ("monitor good.yaml --once", "2>&-", 0, []),
+        ("monitor good.yaml --once", "<&- >&- 2>&-", 0, []),
+        ("monitor missing.yaml", "2>/dev/full", 2, []),
+        ("--debug monitor missing.yaml", "2>/dev/full", 2, []),
+        ("verify missing.easd", "2>&- >/dev/full", 2, []),
+        ("score good.easd text.wav normal.wav", "2>&-", 2, ["normal"]),
+        ("score good.easd text.wav normal.wav", "2>/dev/full", 2, ["normal"]),
+        ("score good.easd text.wav normal.wav --format csv", "2>&-", 2, ["path,score", "normal.wav,"]),
+        ("score good.easd normal.wav --format csv", ">&-", 0, []),
     ],
 )
-def test_without_standard_streams_all_goes_on(words: str, streams: str, status: int) -> None:
+def test_without_standard_streams_all_goes_on(words: str, streams: str, status: int, printed: list[str]) -> None:
     started = subprocess.run(
         ["sh", "-c", f'exec "$0" -m edge_asd {words} {streams}', sys.executable],
         env=ENVIRONMENT,
         check=False,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
         timeout=60,
     )
-    assert started.returncode == status
+    lines = started.stdout.splitlines()
+    assert (started.returncode, len(lines)) == (status, len(printed))
+    assert all(line.startswith(beginning) for line, beginning in zip(lines, printed, strict=True))
 
 
 def test_a_name_that_is_no_text_is_passed_through(folder: Path) -> None:

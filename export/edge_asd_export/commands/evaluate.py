@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from edge_asd.errors import InputError
 from edge_asd.recipe.shipped import load_recipe
+from edge_asd.streams import complain
 from edge_asd_export.boards import board_names, find_board
 from edge_asd_export.commands.export import add_quantize, given_weights
 from edge_asd_export.evaluation.files import write_all
@@ -96,5 +96,5 @@ def run(arguments: argparse.Namespace) -> int:
     left_out = len(outcome.left_out) + len(summary.left_out)
     if left_out:
         where = "the table" if left_out <= MANY else arguments.output / "results.json"
-        print(f"edge-asd: left out of all figures: {left_out}, each named in {where}", file=sys.stderr)
+        complain(f"edge-asd: left out of all figures: {left_out}, each named in {where}")
     return 1 if left_out else 0
