@@ -106,5 +106,5 @@ def _print(report: SiteReport, output: Path) -> None:
     for path in report.suspicious:
         print(one_line(f"listen to   {path}: {report.reasons[path]}; leave it out if it is not normal"))
     for note in report.notes:
-        print(f"note        {note}")
+        print(one_line(f"note        {note}"))
     print(f"written     {output}  {report.bundle[:12]}")

@@ -229,6 +229,15 @@ def test_what_is_no_live_signal_is_no_normal_sound(
     assert "clipped.wav: expected 2 s of a live signal, found one that is clipped" in capsys.readouterr().err
 
 
+def test_a_name_in_a_note_reaches_the_terminal_as_text_only(
+    bundle: Bundle, louder: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "normal" / "red\x1b[31m\n.wav", np.sign(hum(3, 1)).astype(np.float32))
+    assert main(["calibrate", bundle.where, str(louder[0].parent), "-o", str(tmp_path / "b.easd")]) == 0
+    (note,) = [line for line in capsys.readouterr().out.splitlines() if "left out where" in line]
+    assert "red\\x1b[31m\\n.wav (clipped, " in note
+
+
 def test_nothing_is_listened_to_for_a_place_that_takes_no_bundle(
     bundle: Bundle, louder: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
