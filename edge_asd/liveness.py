@@ -44,8 +44,6 @@ class Live(NamedTuple):
     """Where it is, for a horizon or longer."""
     heard: int
     """Length of the recording, in samples at the recipe's rate."""
-    dead: int
-    """Samples of which it was known that the signal is not live."""
     faults: frozenset[SignalFault]
     """What is wrong with the signal elsewhere."""
 
@@ -105,7 +103,7 @@ class _Finder:
         self._horizon, self._rate = recipe.horizon_samples, recipe.sample_rate
         self._spans: list[Span] = []
         self._faults: set[SignalFault] = set()
-        self._start = self._heard = self._dead = 0
+        self._start = self._heard = 0
 
     def passing(self, stretches: Stretches) -> Iterator[NDArray[np.float32]]:
         """Pass samples on, and mind what was wrong with them."""
@@ -115,12 +113,11 @@ class _Finder:
                 self._end(begin - round(_KNOWN_AFTER_S[fault] * self._rate))
                 self._start = self._heard
                 self._faults.add(fault)
-                self._dead += len(samples)
             yield samples
         self._end(self._heard)
 
     def found(self) -> Live:
-        return Live(self._spans, self._heard, self._dead, frozenset(self._faults))
+        return Live(self._spans, self._heard, frozenset(self._faults))
 
     def _end(self, stop: int) -> None:
         if stop - self._start >= self._horizon:
@@ -143,12 +140,16 @@ def said_of(faults: Iterable[SignalFault]) -> str:
 def left_out_dead(recipe: Recipe, lives: Mapping[Path, Live]) -> list[str]:
     """Return a note on what is left out of recordings because the signal is not live; none where nothing is."""
     found = [
-        f"{path} ({said_of(live.faults)}, {live.dead / recipe.sample_rate:.1f} s)"
-        for path, live in lives.items()
-        if live.faults
+        f"{path} ({said_of(live.faults)}, {_left_out_of(live, recipe)})" for path, live in lives.items() if live.faults
     ]
     named = ", ".join(found[:_NAMED]) + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
     return [f"left out where there is no live signal, as they would not be judged: {named}"] if found else []
+
+
+def _left_out_of(live: Live, recipe: Recipe) -> str:
+    if not live.spans:
+        return "all of it"
+    return f"{(live.heard - sum(stop - start for start, stop in live.spans)) / recipe.sample_rate:.1f} s"
 
 
 def no_live_signal(where: str, faults: Iterable[SignalFault], seconds: float) -> InputError:

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from edge_asd.audio import read_blocks
-from edge_asd.liveness import Live, Span, find_live, live_pieces
+from edge_asd.liveness import Live, Span, find_live, left_out_dead, live_pieces
 from tests.handmade import RATE, hum, recipe
 
 
@@ -34,6 +34,16 @@ def test_the_spans_are_what_is_live(interrupted: tuple[Path, np.ndarray]) -> Non
         assert begin + 4 * RATE < span.stop <= begin + 5 * RATE + RATE // 10
 
 
+def test_a_note_tells_how_much_is_left_out() -> None:
+    lives = {
+        Path("a.wav"): Live([Span(0, 30 * RATE), Span(35 * RATE, 59 * RATE)], 60 * RATE, frozenset({"dropout"})),
+        Path("b.wav"): Live([], 3 * RATE, frozenset({"clipped"})),
+        Path("c.wav"): Live([Span(0, 5 * RATE)], 5 * RATE, frozenset()),
+    }
+    (note,) = left_out_dead(recipe(), lives)
+    assert note.endswith(": a.wav (interrupted, 6.0 s), b.wav (clipped, all of it)")
+
+
 def test_each_span_is_given_whole_and_the_recording_is_read_once(
     interrupted: tuple[Path, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,7 +64,7 @@ def test_blocks_may_be_cut_anywhere(frames: int, monkeypatch: pytest.MonkeyPatch
     blocks = [samples[start : start + frames] for start in range(0, 60, frames)]
     monkeypatch.setattr("edge_asd.liveness.read_blocks", lambda *_given, **_named: iter(blocks))
     spans = [Span(0, 3), Span(3, 10), Span(12, 13), Span(20, 45), Span(50, 60)]
-    live = Live(spans, 60, 0, frozenset())
+    live = Live(spans, 60, frozenset())
     given = {start: np.concatenate(list(pieces)) for start, pieces in live_pieces(Path("any"), recipe(), live)}
     assert given.keys() == {span.start for span in spans}
     for start, stop in spans:
