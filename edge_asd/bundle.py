@@ -257,10 +257,8 @@ def read_bundle(path: Path) -> Bundle:
     InputError
         When it is missing, truncated, altered, too large, of a newer schema, or otherwise not a bundle.
     """
-    if not path.exists():
-        remedy = "make one with 'edge-asd export', or copy it there"
-        raise InputError(str(path), expected="a bundle", found="no such file", remedy=remedy)
-    return unpack(read_limited(path, _LIMIT, "a bundle"), str(path))
+    missing = "make one with 'edge-asd export', or copy it there"
+    return unpack(read_limited(path, _LIMIT, "a bundle", missing=missing), str(path))
 
 
 def unpack(content: bytes, where: str) -> Bundle:

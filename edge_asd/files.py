@@ -99,7 +99,7 @@ def expand_home(path: Path) -> Path:
         raise InputError(str(path), expected="the home folder of a user", found="one who is not known here") from error
 
 
-def require_regular(path: Path, kind: str, where: str = "") -> int:
+def require_regular(path: Path, kind: str, where: str = "", *, missing: str = "") -> int:
     """Refuse what is no regular file, before it is opened: a pipe would wait for whoever writes into it.
 
     Returns
@@ -110,15 +110,17 @@ def require_regular(path: Path, kind: str, where: str = "") -> int:
     Raises
     ------
     InputError
-        When `path` is missing, a folder, a pipe or a device. `kind` says what was wanted, and `where` who named it.
+        When `path` is missing, a folder, a pipe or a device. `kind` says what was wanted, `where` who named it, and
+        `missing` how to mend it where there is none.
     """
     place = f"{where}: {path}" if where else str(path)
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
-        dangling = isinstance(error, FileNotFoundError) and path.is_symlink()
+        absent = isinstance(error, FileNotFoundError)
+        dangling = absent and path.is_symlink()
         found = "a link that leads nowhere" if dangling else getattr(error, "strerror", None) or str(error)
-        raise InputError(place, expected=kind, found=found) from error
+        raise InputError(place, expected=kind, found=found, remedy=missing if absent else "") from error
     if stat.S_ISDIR(status.st_mode):
         raise InputError(place, expected=kind, found="a folder")
     if not stat.S_ISREG(status.st_mode):
@@ -126,16 +128,16 @@ def require_regular(path: Path, kind: str, where: str = "") -> int:
     return status.st_size
 
 
-def read_limited(path: Path, limit: int, kind: str) -> bytes:
+def read_limited(path: Path, limit: int, kind: str, *, missing: str = "") -> bytes:
     """Read a whole file of at most `limit` bytes.
 
     Raises
     ------
     InputError
         When `path` is missing, is no regular file, cannot be read, or is larger than `limit`. `kind` says what was
-        wanted.
+        wanted, and `missing` how to mend it where there is none.
     """
-    size = require_regular(path, kind)
+    size = require_regular(path, kind, missing=missing)
     try:
         with path.open("rb") as file:
             # What is asked for is set aside at once, and a small board has not as much as the limit.

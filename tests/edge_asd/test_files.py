@@ -39,7 +39,7 @@ def test_a_file_that_grows_while_it_is_opened_is_read_to_its_end(
 ) -> None:
     path = tmp_path / "a.easd"
     path.write_bytes(b"bundle")
-    monkeypatch.setattr(files, "require_regular", lambda *_: 2)
+    monkeypatch.setattr(files, "require_regular", lambda *_given, **_named: 2)
     for limit in (6, 100):
         assert read_limited(path, limit, "a bundle") == b"bundle"
     for limit in (1, 2, 5):

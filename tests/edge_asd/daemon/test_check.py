@@ -140,8 +140,8 @@ def test_a_missing_bundle_is_an_error(check: Callable[..., str], tmp_path: Path)
     with pytest.raises(InputError) as caught:
         check(FIRMWARE)
     assert (
-        f"given.yaml: sources[0].bundle: {tmp_path}/pump-3.easd: expected a bundle, found no such file; make one with "
-        "'edge-asd export', or copy it there"
+        f"given.yaml: sources[0].bundle: {tmp_path}/pump-3.easd: expected a bundle, found No such file or directory; "
+        "make one with 'edge-asd export', or copy it there"
     ) in str(caught.value)
 
 
