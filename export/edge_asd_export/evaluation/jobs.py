@@ -188,8 +188,8 @@ def _field_threshold(job: Job, unit: UnitName, exported: Exported) -> float:
     scores = exported.calibrated.told
     pairs = zip(exported.excerpts, scores, strict=True)
     held_out = np.array([score for excerpt, score in pairs if excerpt.recording in own])
-    if np.ptp(held_out) == 0:
-        # Of a section with a single recording no distribution can be told: that of its machine stands in.
+    if not held_out.size or np.ptp(held_out) == 0:
+        # Of a section with a single live recording, or none, no distribution can be told: its machine's stands in.
         held_out = np.array(scores)
     recipe = msgspec.structs.replace(exported.bundle.recipe, threshold=FIELD_RULE)
     return find_threshold(recipe, held_out)[0]
