@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.audio import read_blocks
 from edge_asd.bandwidth import BandwidthWatch
 from edge_asd.bundle import Bundle
 from edge_asd.calibration.alarms import read_alarm_rate
@@ -18,7 +17,7 @@ from edge_asd.capture import SignalFault
 from edge_asd.explanation import BandDeviation, Explanation, MomentDeviation
 from edge_asd.firmware import Decision
 from edge_asd.interpreter import Engine
-from edge_asd.liveness import find_live, live_pieces, said_of, too_short
+from edge_asd.liveness import find_live, live_pieces, said_of
 from edge_asd.pipeline import Pipeline, Score
 
 _NOTHING = Explanation()
@@ -112,7 +111,7 @@ class Scorer:
         worst = _Worst()
         for start, blocks in live_pieces(path, self._recipe, live):
             self._listen(blocks, worst, start)
-        if worst.score is None and live.faults:
+        if worst.score is None:
             seconds = self._recipe.horizon.seconds
             return UnknownScore(
                 path=str(path),
@@ -120,46 +119,28 @@ class Scorer:
                 reason=f"no {seconds:g} s of a live signal, it is {said_of(live.faults)}",
                 faults=sorted(live.faults),
             )
-        return self._record(path, worst, live.heard, live.faults)
+        return self._record(path, worst.score, worst, live.faults)
 
-    def score(self, path: Path) -> RecordingScore:
-        """Judge one recording by all of its sound, whatever it is: there is a score for each.
-
-        Raises
-        ------
-        InputError
-            When it cannot be read, or is shorter than the bundle's horizon.
-        """
-        self._bandwidth.look_at(path)
-        worst = _Worst()
-        blocks = read_blocks(path, channel=self._recipe.channel, sample_rate=self._recipe.sample_rate)
-        return self._record(path, worst, self._listen(blocks, worst), frozenset())
-
-    def _listen(self, blocks: Iterable[NDArray[np.float32]], worst: _Worst, start: int = 0) -> int:
-        """Judge unbroken sound that begins at sample `start` of a recording, and return how long it is."""
+    def _listen(self, blocks: Iterable[NDArray[np.float32]], worst: _Worst, start: int) -> None:
+        """Judge unbroken sound that begins at sample `start` of a recording."""
         self._pipeline.reset()
-        heard = 0
         for block in blocks:
-            heard += len(block)
             for score in self._pipeline.process(block):
                 worst.take(score._replace(end=start + score.end), self._explain(score, worst))
-        return heard
 
     def _explain(self, score: Score, worst: _Worst) -> Explanation:
         return self._pipeline.explain() if score.value >= self._threshold and worst.gives_way_to(score) else _NOTHING
 
-    def _record(self, path: Path, worst: _Worst, heard: int, faults: frozenset[SignalFault]) -> RecordingScore:
-        if worst.score is None:
-            raise too_short(str(path), heard / self._recipe.sample_rate, self._recipe)
-        probability = self._rarity.probability(worst.score.value)
+    def _record(self, path: Path, score: Score, worst: _Worst, faults: frozenset[SignalFault]) -> RecordingScore:
+        probability = self._rarity.probability(score.value)
         return RecordingScore(
             path=str(path),
-            score=worst.score.value,
+            score=score.value,
             threshold=self._threshold,
-            verdict="anomaly" if worst.score.value >= self._threshold else "normal",
+            verdict="anomaly" if score.value >= self._threshold else "normal",
             horizons=worst.horizons,
-            worst_second=(worst.score.end - self._recipe.horizon_samples) / self._recipe.sample_rate,
-            parts=worst.score.parts,
+            worst_second=(score.end - self._recipe.horizon_samples) / self._recipe.sample_rate,
+            parts=score.parts,
             probability=probability,
             severity=0.0 - math.log10(probability),
             bands=worst.explanation.bands,

@@ -15,6 +15,7 @@ from edge_asd.interpreter import Engine
 from edge_asd.pipeline import Rows
 from edge_asd.pooling import pool
 from edge_asd.recipe.graph import Recipe
+from edge_asd.scoring import RecordingScore, Scorer
 
 RATE = 8000
 RECIPE = """
@@ -67,6 +68,13 @@ def write_handmade(path: Path) -> Bundle:
     stages = golden.compute_stages(graph, arrays, {}, pcm, engine=Engine(), where="handmade")
     arrays |= {"golden/samples": pcm, **{f"golden/{name}": values for name, values in stages.items()}}
     return write_bundle(path, manifest(graph), arrays, {})
+
+
+def scored(scorer: Scorer, path: Path) -> RecordingScore:
+    """Judge a recording whose signal is live."""
+    found = scorer.judge(path)
+    assert isinstance(found, RecordingScore)
+    return found
 
 
 def manifest(graph: Recipe) -> Manifest:

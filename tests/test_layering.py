@@ -64,7 +64,7 @@ LAYERS = {
     "golden": "audio bundle errors interpreter pipeline recipe",
     "bandwidth": "audio bundle",
     "liveness": "audio capture errors recipe",
-    "scoring": "audio bandwidth bundle calibration.alarms capture explanation firmware interpreter liveness pipeline",
+    "scoring": "bandwidth bundle calibration.alarms capture explanation firmware interpreter liveness pipeline",
     "calibration.adaptation": "arrays bundle detector pipeline recipe",
     "calibration.suspicion": "calibration.calibrate errors pipeline recipe",
     "calibration.site": (

@@ -23,7 +23,7 @@ from edge_asd.bundle import read_bundle
 from edge_asd.cli import COMMANDS
 from edge_asd.scoring import Scorer
 from edge_asd.version import __version__
-from tests.handmade import RATE, hum, write_handmade
+from tests.handmade import RATE, hum, scored, write_handmade
 
 soundfile = pytest.importorskip("soundfile")
 
@@ -245,7 +245,7 @@ def test_score_gives_what_it_gives_here(guarded: Run, folder: Path) -> None:
     ]
     scorer = Scorer(read_bundle(folder / "hum.easd"))
     assert [float(row["score"]) for row in rows] == pytest.approx(
-        [scorer.score(Path(row["path"])).score for row in rows], rel=1e-6
+        [scored(scorer, Path(row["path"])).score for row in rows], rel=1e-6
     )
 
 

@@ -89,7 +89,7 @@ def gather(
     lives: dict[Path, Live] = {}
     for path in reporter.track(paths, "reading recordings"):
         lives[path] = find_live(path, recipe, roll)
-        stretches += _cut(path, lives[path], rows, recipe)
+        stretches += cut(path, lives[path], rows, recipe)
         rates.add(probe_recording(path).native_rate)
     require_any_live(recipe, lives)
     return Material(stretches, sorted(rates), roll.sha256, left_out_dead(recipe, lives))
@@ -107,7 +107,7 @@ def gather_labelled(
     rows = _rows(recipe, networks, memory)
     stretches: list[Stretch] = []
     for path in reporter.track(paths, "reading test recordings"):
-        stretches += _cut(path, find_live(path, recipe), rows, recipe)
+        stretches += cut(path, find_live(path, recipe), rows, recipe)
     return stretches
 
 
@@ -142,8 +142,15 @@ def _rows(recipe: Recipe, networks: Mapping[str, bytes] | None, memory: Memory |
     return rows_of(recipe, networks or {}, memory)
 
 
-def _cut(path: Path, live: Live, rows: Rows | RememberedRows, recipe: Recipe) -> Iterator[Stretch]:
+def cut(path: Path, live: Live, rows: Rows | RememberedRows, recipe: Recipe) -> Iterator[Stretch]:
+    """Cut the live signal of a recording into the horizons that `rows` are given of."""
+    for end, row_set in live_rows(path, live, rows, recipe):
+        kept = {name: np.array(each) for name, each in row_set.items()}
+        yield Stretch(path, end - recipe.horizon_samples, kept)
+
+
+def live_rows(path: Path, live: Live, rows: Rows | RememberedRows, recipe: Recipe) -> Iterator[tuple[int, RowSet]]:
+    """Give the end and the rows of every horizon of a recording's live signal; they hold until the next."""
     for start, blocks in live_pieces(path, recipe, live):
         for end, row_set in rows.of_recording(blocks):
-            first = start + end - recipe.horizon_samples
-            yield Stretch(path, first, {name: np.array(each) for name, each in row_set.items()})
+            yield start + end, row_set

@@ -21,6 +21,7 @@ from edge_asd.recipe.shipped import load_recipe
 from edge_asd.scoring import Scorer
 from edge_asd_export.exporter import export
 from edge_asd_export.simulation import FaultKind, Machine, MachineKind, faults_of, simulate, write_recordings
+from tests.handmade import scored
 
 SECONDS = 10.0
 SNR_DB = 0.0
@@ -161,13 +162,13 @@ def _write_course(folder: Path, machine: Machine, course: Course, size: Size) ->
 def _scores(bundle: Bundle, paths: Sequence[Path], gain_db: float) -> list[float]:
     scorer = Scorer(bundle)
     if not gain_db:
-        return [scorer.score(path).score for path in paths]
+        return [scored(scorer, path).score for path in paths]
     with tempfile.TemporaryDirectory() as name:
         changed = [
             _with_gain(path, gain_db if number % 2 else -gain_db, Path(name, f"{number}.wav"))
             for number, path in enumerate(paths)
         ]
-        return [scorer.score(path).score for path in changed]
+        return [scored(scorer, path).score for path in changed]
 
 
 def _with_gain(path: Path, gain_db: float, target: Path) -> Path:

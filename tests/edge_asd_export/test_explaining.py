@@ -11,7 +11,7 @@ from edge_asd.recipe.graph import Recipe
 from edge_asd.scoring import Scorer
 from edge_asd_export.exporter import export
 from tests.edge_asd.test_explanation import RECIPE, tone
-from tests.handmade import RATE, hum
+from tests.handmade import RATE, hum, scored
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_an_exported_bundle_explains_an_anomaly(recordings: Path, tmp_path: Path
     bundle = export([recordings], graph, tmp_path / "a.easd").bundle
     soundfile.write(tmp_path / "odd.wav", hum(4, 50) + tone(1500, 4), RATE)
     soundfile.write(tmp_path / "good.wav", hum(4, 51), RATE)
-    odd, good = (Scorer(bundle).score(tmp_path / f"{name}.wav") for name in ("odd", "good"))
+    odd, good = (scored(Scorer(bundle), tmp_path / f"{name}.wav") for name in ("odd", "good"))
     assert odd.verdict == "anomaly"
     assert odd.bands[0].low_hz * 0.85 < 1500 < odd.bands[0].high_hz * 1.15
     assert odd.severity > good.severity

@@ -21,7 +21,7 @@ from edge_asd_export.material import gather
 from edge_asd_export.sections import several_machines
 from tests.edge_asd_export.conftest import Made
 from tests.edge_asd_export.small import recipe, write, write_normal, write_wrong
-from tests.handmade import RATE, hum
+from tests.handmade import RATE, hum, scored
 
 WITHOUT_NET = "parts.transient.enabled=false"
 
@@ -46,8 +46,8 @@ def test_quality_is_what_scikit_learn_makes_of_the_bundles_own_scores(made: Made
     quality = made.exported.bundle.manifest.quality
     assert quality is not None
     scorer = Scorer(read_bundle(made.path))
-    normal = [scorer.score(path).score for path in sorted(made.folder.glob("test/normal/*"))]
-    wrong = [scorer.score(path).score for path in sorted(made.folder.glob("test/abnormal/*"))]
+    normal = [scored(scorer, path).score for path in sorted(made.folder.glob("test/normal/*"))]
+    wrong = [scored(scorer, path).score for path in sorted(made.folder.glob("test/abnormal/*"))]
     pairs = [(a > n) + 0.5 * (a == n) for a in wrong for n in normal]
     assert quality.auc == pytest.approx(sum(pairs) / len(pairs), abs=1e-12)
     truth, scores = [0] * 5 + [1] * 4, [*normal, *wrong]

@@ -23,7 +23,7 @@ from edge_asd_export.weights.checksums import digest
 from edge_asd_export.weights.store import Store
 from tests.edge_asd_export.nets.released import recordings, released
 from tests.edge_asd_export.small import write
-from tests.handmade import hum
+from tests.handmade import hum, scored
 
 RECIPE = """
 name: try
@@ -109,7 +109,7 @@ def test_a_bundle_of_real_recordings_scores_them(name: str, tmp_path: Path) -> N
     bundle = read_bundle(tmp_path / "b.easd")
     require(bundle)
     assert list(bundle.networks) == ["branches/net"]
-    score = Scorer(bundle).score(clips[0])
+    score = scored(Scorer(bundle), clips[0])
     assert np.isfinite(score.score)
     assert exported.bundle.sha256 == bundle.sha256
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.audio import probe_recording, read_blocks
 from edge_asd.bundle import Bundle
-from edge_asd.liveness import too_short
+from edge_asd.liveness import find_live, require_any_live
 from edge_asd.pipeline import Joiner, Judge
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.sections import judging
@@ -18,7 +17,7 @@ from edge_asd_export.cost import Ledger
 from edge_asd_export.crossfit import part_scores
 from edge_asd_export.fit import Fitted, fit
 from edge_asd_export.labels import Labelled
-from edge_asd_export.material import Stretch, gather
+from edge_asd_export.material import Stretch, cut, gather, live_rows
 from edge_asd_export.memory import Memory, rows_of
 from edge_asd_export.pretrained import GivenWeights, store_pretrained
 from edge_asd_export.progress import SILENT, Advance
@@ -42,14 +41,12 @@ class DeviceJudge:
 
     def score(self, path: Path) -> float:
         """Return a recording's score, that of `edge_asd.scoring.Scorer`; an InputError where it cannot be judged."""
-        blocks = read_blocks(path, channel=self._recipe.channel, sample_rate=self._recipe.sample_rate)
-        scores = [
+        live = find_live(path, self._recipe)
+        require_any_live(self._recipe, {path: live})
+        return max(
             self._joiner.score(self._judge.part_scores(self._judge.features(rows)), end).value
-            for end, rows in self._rows.of_recording(blocks)
-        ]
-        if not scores:
-            raise too_short(str(path), probe_recording(path).seconds, self._recipe)
-        return max(scores)
+            for end, rows in live_rows(path, live, self._rows, self._recipe)
+        )
 
 
 class Reference:
@@ -67,7 +64,7 @@ class Reference:
         self._joiner = Joiner(self._recipe, bundle.arrays, where=bundle.where)
 
     def scores(self, paths: Sequence[Path], section: str = "") -> dict[Path, float]:
-        """Return the score of each recording, all of them of one section."""
+        """Return the score of each recording that holds a horizon of live signal, all of them of one section."""
         scores: dict[Path, float] = {}
         for path, values in _part_scores(judging(self._recipe, section), self._fitted, paths, self._memory):
             scores[path] = max(scores.get(path, -np.inf), self._joiner.score(values, 0).value)
@@ -93,13 +90,11 @@ def _part_scores(
 
 
 def _stretches(recipe: Recipe, fitted: Fitted, paths: Sequence[Path], memory: Memory) -> Iterator[Stretch]:
-    """Cut recordings into the horizons that the device decides on, each still without what trained nets make of it."""
+    """Cut recordings into the horizons that the device judges, each still without what trained nets make of it."""
     untrained = recipe.without_models(except_for=recipe.pretrained_branches)
     rows = rows_of(untrained, fitted.networks, memory)
     for path in paths:
-        blocks = read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
-        for end, row_set in rows.of_recording(blocks):
-            yield Stretch(path, end - recipe.horizon_samples, {name: np.array(each) for name, each in row_set.items()})
+        yield from cut(path, find_live(path, recipe), rows, recipe)
 
 
 def deviation(scores: NDArray[np.float64], reference: NDArray[np.float64]) -> float:

@@ -14,7 +14,7 @@ from edge_asd.calibration.site import calibrate_on_site, cut_into_folds, joint_s
 from edge_asd.cli import main
 from edge_asd.errors import InputError
 from edge_asd.scoring import Scorer
-from tests.handmade import RATE, hum, write_handmade
+from tests.handmade import RATE, hum, scored, write_handmade
 
 soundfile = pytest.importorskip("soundfile")
 
@@ -37,7 +37,7 @@ def louder(tmp_path: Path) -> list[Path]:
 
 
 def alarms(bundle: Bundle, path: Path) -> bool:
-    return Scorer(bundle).score(path).verdict == "anomaly"
+    return scored(Scorer(bundle), path).verdict == "anomaly"
 
 
 @pytest.mark.parametrize("adapting", [False, True])
