@@ -84,7 +84,7 @@ class UnitResult(msgspec.Struct, frozen=True):
     recipe: str
     seed: int
     trained_on: int
-    """Recordings."""
+    """Recordings that its bundle's training sound is of."""
     scores: list[ClipScore] = []
     threshold: float = 0.0
     """The bundle's own."""
@@ -97,7 +97,7 @@ class UnitResult(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     """Time that the job took."""
     left_out: list[LeftOut] = []
-    """Test recordings that could not be judged."""
+    """The unit's recordings that could not be trained on or judged."""
     fault: str = ""
     """Why there are no scores; nothing where there are."""
 
@@ -172,15 +172,26 @@ def _of_unit(job: Job, unit: UnitName, exported: Exported, reference: Reference,
         unit=unit,
         recipe=job.recipe.name,
         seed=job.seed,
-        trained_on=len(job.train),
+        trained_on=bundle.manifest.training.recordings,
         scores=scores,
         threshold=bundle.manifest.calibration.threshold,
         field_threshold=_field_threshold(job, unit, exported),
         bundle_bytes=size,
         bundle_sha256=bundle.sha256,
         costs=[_cost(name, net) for name, net in bundle.manifest.networks.items()],
-        left_out=left_out,
+        left_out=[*_untrained(job, unit, exported), *left_out],
     )
+
+
+def _untrained(job: Job, unit: UnitName, exported: Exported) -> list[LeftOut]:
+    """Name the unit's training recordings that no stretch is of."""
+    heard = {excerpt.recording for excerpt in exported.excerpts}
+    reason = f"no {job.recipe.horizon.seconds:g} s of a live signal to train on"
+    return [
+        LeftOut(shown(clip.path, job.root), reason)
+        for clip in job.train
+        if clip.unit == unit and clip.path not in heard
+    ]
 
 
 def _field_threshold(job: Job, unit: UnitName, exported: Exported) -> float:

@@ -186,13 +186,19 @@ def clip_hard(path: Path) -> None:
     soundfile.write(path, np.where(samples < 0, -1.0, 1.0), rate, subtype="PCM_16")
 
 
-def test_a_section_without_a_live_training_recording_costs_no_figures(tmp_path: Path) -> None:
+def test_a_section_without_a_live_training_recording_costs_no_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = write_dcase2021(tmp_path / "data")
     for path in (data / "pump/train").glob("section_01*"):
         clip_hard(path)
     (tmp_path / "vae.yaml").write_text(SECTIONS)
-    main(words(data, "dcase2021", str(tmp_path / "vae.yaml"), tmp_path / "out"))
+    assert main(words(data, "dcase2021", str(tmp_path / "vae.yaml"), tmp_path / "out")) == 1
+    said = capsys.readouterr().out
+    for path in (data / "pump/train").glob("section_01*"):
+        assert f"- pump/train/{path.name}: no 2 s of a live signal to train on" in said
     first, second = everything(tmp_path / "out")["results"]
+    assert first["trained_on"] == second["trained_on"] == 8
     assert second["field_threshold"] > 0
     assert set(second["figures"]) == set(first["figures"])
 
