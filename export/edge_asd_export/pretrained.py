@@ -6,6 +6,7 @@ import contextlib
 import functools
 import hashlib
 import importlib.metadata
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.audio import probe_recording, read_blocks
 from edge_asd.bundle import Fidelity
 from edge_asd.errors import InputError
 from edge_asd.features import build_front_end
 from edge_asd.files import read_limited
-from edge_asd.liveness import too_short
+from edge_asd.liveness import find_live, require_any_live
 from edge_asd.pipeline import Rows, patch_shape
 from edge_asd.recipe.graph import Branch, Recipe
 from edge_asd.recipe.models import RANDOM, Net, Quantization, TfliteFile
@@ -28,7 +28,7 @@ from edge_asd_export.conversion import convert
 from edge_asd_export.cost import Cost, Ledger, patches_per_second
 from edge_asd_export.graph import count_macs, require_builtin
 from edge_asd_export.labels import Labelled
-from edge_asd_export.material import Stretch, gather_labelled
+from edge_asd_export.material import Stretch, gather_labelled, live_rows
 from edge_asd_export.memory import Memory
 from edge_asd_export.nets import NETS, Patches, build_net, build_untrained, check_patches
 from edge_asd_export.progress import Reporter
@@ -220,23 +220,23 @@ def _variant(training: list[Stretch], normal: list[Stretch], anomalous: list[Str
 
 
 def representative_patches(recipe: Recipe, branch: str, recordings: Sequence[Path]) -> NDArray[np.float32]:
-    """Return patches of a branch, shape (n, frames, bands), of recordings spread evenly over all of them.
+    """Return patches of a branch, shape (n, frames, bands), of the live signal of recordings spread evenly over all.
 
     Raises
     ------
     InputError
-        When one of these recordings cannot be read, or is shorter than the horizon.
+        When one of these recordings cannot be read, or is shorter than the horizon; when none holds a horizon of live
+        signal.
     """
     rows = Rows(recipe.judging_only(branch).without_models(), {}, where=recipe.name)
     chosen = recordings[:: -(-len(recordings) // _SAMPLES)]
     wanted = -(-_SAMPLES // len(chosen))
     found = []
-    for path in chosen:
-        blocks = read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
-        horizon = next((row_set for _, row_set in rows.of_recording(blocks)), None)
-        if horizon is None:
-            raise too_short(str(path), probe_recording(path).seconds, recipe)
-        found.append(horizon[branch][:: max(1, len(horizon[branch]) // wanted)][:wanted].copy())
+    lives = {path: find_live(path, recipe) for path in chosen}
+    require_any_live(recipe, lives)
+    for path, live in lives.items():
+        for _, horizon in itertools.islice(live_rows(path, live, rows, recipe), 1):
+            found.append(horizon[branch][:: max(1, len(horizon[branch]) // wanted)][:wanted].copy())
     shape = _patches(recipe, recipe.branches[branch])
     return np.concatenate(found).reshape(-1, shape.frames, shape.bands)
 

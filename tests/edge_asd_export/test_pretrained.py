@@ -18,12 +18,13 @@ from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.models import Net
 from edge_asd.scoring import Scorer
 from edge_asd_export.exporter import export
+from edge_asd_export.pretrained import representative_patches
 from edge_asd_export.tflite_file import choose_outputs
 from edge_asd_export.weights.checksums import digest
 from edge_asd_export.weights.store import Store
 from tests.edge_asd_export.nets.released import recordings, released
 from tests.edge_asd_export.small import write
-from tests.handmade import hum, scored
+from tests.handmade import RATE, hum, scored
 
 RECIPE = """
 name: try
@@ -250,3 +251,22 @@ def test_a_single_recording_is_too_little_in_one_line_too(tmp_path: Path) -> Non
     clip = write(tmp_path / "a.wav", hum(10.0, 1))
     with pytest.raises(InputError, match="expected at least 5 stretches of 10 s of normal sound, found 1"):
         export([clip], parse(text, Recipe, where="r"), tmp_path / "b.easd")
+
+
+def test_what_is_not_live_sets_no_ranges(tmp_path: Path) -> None:
+    front_end = "{kind: log-mel, n_fft: 512, hop_length: 256, n_mels: 8, fmin: 50}"
+    text = RECIPE.format(
+        rate=RATE, front_end=front_end, patch="{frames: 4, hop: 4}", model="{kind: tflite}", pooling="[mean]"
+    )
+    short = parse(text, Recipe, where="try", overrides=["horizon.seconds=1", "horizon.hop_seconds=1"])
+    dead = write(tmp_path / "dead.wav", np.sign(hum(2, 1)))
+    late = write(tmp_path / "late.wav", np.concatenate([np.zeros(3 * RATE, np.float32), hum(4, 2)]))
+    live = write(tmp_path / "live.wav", hum(2, 2))
+    expected = representative_patches(short, "net", [live])
+    np.testing.assert_array_equal(representative_patches(short, "net", [dead, live]), expected)
+    found = representative_patches(short, "net", [late])
+    assert found.shape == expected.shape
+    # A logarithm of silence is far below all of these.
+    assert found.min() > expected.min() - 5
+    with pytest.raises(InputError, match=r"dead\.wav: expected 1 s of a live signal, found one that is clipped"):
+        representative_patches(short, "net", [dead])
