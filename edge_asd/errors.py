@@ -58,8 +58,13 @@ class InputError(EdgeAsdError):
         self.found = found
         self.remedy = remedy
         tail = f"; {remedy}" if remedy else ""
-        said = " ".join(f"expected {expected}, found {found}{tail}".split())
+        said = " ".join(f"{self.fault}{tail}".split())
         super().__init__(one_line(f"{where}: {said}"))
+
+    @property
+    def fault(self) -> str:
+        """What is wrong, for whoever says in words of their own where, and what comes of it."""
+        return f"expected {self.expected}, found {self.found}"
 
 
 @contextmanager

@@ -122,7 +122,7 @@ def leave_out_unfit(labelled: Labelled, recipe: Recipe, reporter: Reporter = SIL
         try:
             require_any_live(recipe, {path: find_live(path, recipe)})
         except InputError as error:
-            faults[path] = f"{path} ({error.found})"
+            faults[path] = f"{path} ({error.fault})"
     left = labelled._replace(
         normal=[path for path in labelled.normal if path not in faults],
         anomalous=[path for path in labelled.anomalous if path not in faults],

@@ -246,7 +246,9 @@ def test_a_labelled_recording_that_cannot_be_judged_costs_no_export(tmp_path: Pa
     made = export([tmp_path], recipe(WITHOUT_NET), tmp_path / "a.easd")
     assert made.bundle.manifest.quality is None
     assert made.test_scores == {}
-    assert f"not tested with: {dead} (one that is interrupted), {short} (0.5 s)" in made.notes
+    (note,) = (note for note in made.notes if note.startswith("not tested with: "))
+    assert f"{dead} (expected 1 s of a live signal, found one that is interrupted)" in note
+    assert f"{short} (expected at least 1 s of sound, the horizon of one decision, found 0.5 s)" in note
 
 
 def test_a_bundle_that_fails_its_own_test_never_takes_anothers_place(

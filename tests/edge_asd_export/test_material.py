@@ -111,5 +111,7 @@ def test_recordings_to_test_with_that_cannot_be_judged_are_left_out(tmp_path: Pa
     left, notes = leave_out_unfit(Labelled(good, [good[0], short], [dead, good[1], text]), recipe())
     assert left == Labelled(good, [good[0]], [good[1]])
     (note,) = notes
-    assert f"{short} (0.9 s), {dead} (one that is interrupted), {text} (something else" in note
+    assert f"{short} (expected at least 1 s of sound, the horizon of one decision, found 0.9 s)" in note
+    assert f"{dead} (expected 1 s of a live signal, found one that is interrupted)" in note
+    assert f"{text} (expected a recording (WAV, FLAC, Ogg …), found something else" in note
     assert leave_out_unfit(left, recipe()) == (left, [])

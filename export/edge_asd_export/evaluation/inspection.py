@@ -71,7 +71,7 @@ def hear(path: Path, channel: Channel) -> Heard:
         blocks = read_blocks(path, channel=channel, sample_rate=rate)
         samples = sum(len(block) for block in fingerprint.passing(blocks))
     except InputError as error:
-        return Heard(fault=f"expected {error.expected}, found {error.found}")
+        return Heard(fault=error.fault)
     # Of a dead microphone no model is made, and a whole split would fail for it.
     fault = "silence from end to end" if fingerprint.silent else ""
     return Heard(fingerprint.digest.hex(), rate, samples / rate, fault)
