@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Listen until told to stop."""
-    return monitor(lambda: _configured(arguments), arguments.config, once=arguments.once)
+    given = frozenset(name for name in ("bundle", "source") if getattr(arguments, name) is not None)
+    return monitor(lambda: _configured(arguments), arguments.config, once=arguments.once, options=given)
 
 
 def _configured(arguments: argparse.Namespace) -> Firmware:

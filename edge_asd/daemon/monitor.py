@@ -39,7 +39,9 @@ _RELEASE_S = (0.0, 20.0)
 """When the code that a start ran is let go of: once all is read, and once everything was done for a first time."""
 
 
-def monitor(read: Callable[[], Firmware], where: Path, *, once: bool = False) -> int:
+def monitor(
+    read: Callable[[], Firmware], where: Path, *, once: bool = False, options: frozenset[str] = frozenset()
+) -> int:
     """Run the daemon until SIGTERM or SIGINT, or, with `once`, until every source has ended.
 
     SIGHUP, and a change of the configuration, a bundle, a certificate or the password, have it read anew.
@@ -52,6 +54,8 @@ def monitor(read: Callable[[], Firmware], where: Path, *, once: bool = False) ->
         Its file: paths inside are relative to it.
     once
         End when every source has ended.
+    options
+        Settings of the one source that options of their names gave, and not the file.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def monitor(read: Callable[[], Firmware], where: Path, *, once: bool = False) ->
     """
     limit_allocator()
     notifier = Notifier(os.environ)
-    with _signals() as asked, Daemon(read, where) as daemon:
+    with _signals() as asked, Daemon(read, where, options) as daemon:
         notifier.tell("READY=1", f"STATUS=listening to {len(daemon.crew.listeners)} source(s)")
         while not asked.stop.is_set() and not daemon.is_over(once=once):
             if asked.reload.is_set():
@@ -90,6 +94,8 @@ class Daemon:
         Reads the configuration.
     where
         Its file.
+    options
+        Settings that options gave, as of :func:`monitor`.
 
     Raises
     ------
@@ -97,14 +103,14 @@ class Daemon:
         When it cannot be used; from entering as well.
     """
 
-    def __init__(self, read: Callable[[], Firmware], where: Path) -> None:
-        self._read, self._where = read, where
+    def __init__(self, read: Callable[[], Firmware], where: Path, options: frozenset[str]) -> None:
+        self._read, self._where, self._options = read, where, options
         self._started = time.monotonic()
         self._lock = threading.Lock()
         self._watch = FileWatch([where])
         firmware = read()
         configure_logs(firmware.log)
-        self._plan = make_plan(firmware, where, self._watch.add)
+        self._plan = make_plan(firmware, where, self._watch.add, options)
         self._watch.keep(self._plan.files)
         self._roster = Roster(_roster_path(self._plan))
         self._reloads = Reloads()
@@ -206,7 +212,7 @@ class Daemon:
             # What is replaced while it is read has changed, and is read once more.
             watch = FileWatch(self._plan.files)
             try:
-                plan = make_plan(self._read(), self._where, watch.add)
+                plan = make_plan(self._read(), self._where, watch.add, self._options)
                 self._change(plan)
                 watch.keep(plan.files)
             except Exception as error:

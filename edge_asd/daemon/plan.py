@@ -64,7 +64,12 @@ class Plan(NamedTuple):
         return frozenset(need for post in self.posts.values() for need in post.shared)
 
 
-def make_plan(firmware: Firmware, where: Path, reading: Callable[[Path], None] = lambda _path: None) -> Plan:
+def make_plan(
+    firmware: Firmware,
+    where: Path,
+    reading: Callable[[Path], None] = lambda _path: None,
+    options: frozenset[str] = frozenset(),
+) -> Plan:
     """Read and check all that a configuration names.
 
     Parameters
@@ -73,6 +78,8 @@ def make_plan(firmware: Firmware, where: Path, reading: Callable[[Path], None] =
         The configuration, its paths absolute, and its file.
     reading
         Called with each file before it is read.
+    options
+        Settings of the one source that options of their names gave, and not the file.
 
     Raises
     ------
@@ -88,13 +95,13 @@ def make_plan(firmware: Firmware, where: Path, reading: Callable[[Path], None] =
     password = read_secret(Path(path), f"{where}: mqtt.password_file") if path else None
     addresses = {}
     for index, source in enumerate(firmware.sources):
-        with named_by(f"{where}: sources[{index}].source"):
+        with named_by(_name(where, index, "source", options)):
             addresses[source.name] = _address(source)
     loaded: dict[Path, Bundle] = {}
     engines, bundles = {}, {}
     for index, source in enumerate(firmware.sources):
         engines[source.name] = engine = _engine(firmware)
-        with named_by(f"{where}: sources[{index}].bundle"):
+        with named_by(_name(where, index, "bundle", options)):
             bundles[source.name] = _load(Path(source.bundle), engine, loaded, reading)
     needs = [
         Need(address.name, source.channel, bundles[source.name].recipe.sample_rate)
@@ -108,6 +115,11 @@ def make_plan(firmware: Firmware, where: Path, reading: Callable[[Path], None] =
         bundle = golden.without_samples(bundles[source.name])
         posts[source.name] = Post(source, address, bundle, engines[source.name], shared)
     return Plan(firmware, where, password, _digest(firmware.mqtt), posts)
+
+
+def _name(where: Path, index: int, setting: str, options: frozenset[str]) -> str:
+    """Return what a setting of a source is called by whoever gave it."""
+    return f"--{setting}" if setting in options else f"{where}: sources[{index}].{setting}"
 
 
 def _address(source: Source) -> SourceAddress:

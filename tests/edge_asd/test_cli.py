@@ -192,8 +192,15 @@ def test_a_home_folder_is_found_though_no_shell_did(folder: Path, tmp_path: Path
     assert_refused(done, f"{tmp_path}/none.")
 
 
-def test_a_source_that_is_an_option_is_named_so() -> None:
-    assert_refused(edge_asd("monitor", "good.yaml", "--source", "stdin?rate=5"), "--source: stdin?rate=5: expected a")
+def test_what_an_option_gave_is_named_so() -> None:
+    for option, value, said in (
+        ("--source", "stdin?rate=5", "stdin?rate=5: expected a"),
+        ("--source", "file:missing.wav", f"{Path.cwd()}/missing.wav: expected a recording"),
+        ("--bundle", "missing.easd", f"{Path.cwd()}/missing.easd: expected a bundle"),
+    ):
+        done = edge_asd("monitor", "good.yaml", option, value)
+        assert_refused(done)
+        assert done.stderr.startswith(f"edge-asd: {option}: {said}")
 
 
 def test_monitor_ends_with_one_error_when_nothing_could_be_judged(folder: Path) -> None:
