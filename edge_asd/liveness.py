@@ -74,12 +74,19 @@ def require_any_live(recipe: Recipe, lives: Mapping[Path, Live]) -> None:
 
 
 def live_pieces(path: Path, recipe: Recipe, live: Live) -> Iterator[tuple[int, Iterator[NDArray[np.float32]]]]:
-    """Give the start and the samples, block by block, of each span of a recording, which is read once.
+    """Give the start and the samples, block by block, of each live span of a recording, as `read_spans` does."""
+    return read_spans(path, recipe, live.spans)
+
+
+def read_spans(
+    path: Path, recipe: Recipe, spans: Iterable[Span]
+) -> Iterator[tuple[int, Iterator[NDArray[np.float32]]]]:
+    """Give the start and the samples, block by block, of ascending spans of a recording, which is read once.
 
     The blocks of a span are to be taken before the next span is.
     """
     blocks = read_blocks(path, channel=recipe.channel, sample_rate=recipe.sample_rate)
-    for start, pieces in groupby(_cut(blocks, live.spans), key=itemgetter(0)):
+    for start, pieces in groupby(_cut(blocks, spans), key=itemgetter(0)):
         yield start, map(itemgetter(1), pieces)
 
 

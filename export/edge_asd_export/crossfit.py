@@ -9,16 +9,17 @@ its share of every fold: a graph knows no machine that it has never heard.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asd.audio import cut_blocks, read_blocks
 from edge_asd.calibration.calibrate import NormalScores, PartScores, in_a_row
 from edge_asd.errors import InputError
+from edge_asd.liveness import Span, read_spans
 from edge_asd.pipeline import Judge, Rows
 from edge_asd.recipe.graph import Recipe
 from edge_asd.recipe.sections import judging, sectioned_detectors
@@ -170,21 +171,17 @@ def decision_scores(recipe: Recipe, fitted: Fitted, stretches: Sequence[Stretch]
     """Score the sound of stretches as a device would that hears it, and give each unbroken run of decisions."""
     rows = Rows(recipe, fitted.networks, where=recipe.name)
     judged = Judge(recipe, fitted.arrays, where=recipe.name)
-    for run in _runs(stretches, recipe.horizon_samples):
-        recording = read_blocks(run[0].recording, channel=recipe.channel, sample_rate=recipe.sample_rate)
-        blocks = cut_blocks(recording, run[0].start, run[-1].start + recipe.horizon_samples)
-        yield _stacked([judged.part_scores(judged.features(row_set)) for _, row_set in rows.of_recording(blocks)])
+    for recording, of_recording in groupby(stretches, key=attrgetter("recording")):
+        for _, blocks in read_spans(recording, recipe, _runs(of_recording, recipe.horizon_samples)):
+            yield _stacked([judged.part_scores(judged.features(row_set)) for _, row_set in rows.of_recording(blocks)])
 
 
-def _runs(stretches: Sequence[Stretch], length: int) -> list[list[Stretch]]:
-    """Cut stretches into those that follow one another without a gap."""
-    runs: list[list[Stretch]] = []
+def _runs(stretches: Iterable[Stretch], length: int) -> list[Span]:
+    """Join a recording's stretches that follow one another without a gap."""
+    runs: list[Span] = []
     for stretch in stretches:
-        before = runs[-1][-1] if runs else None
-        if before and (before.recording, before.start + length) == (stretch.recording, stretch.start):
-            runs[-1].append(stretch)
-        else:
-            runs.append([stretch])
+        start = runs.pop().start if runs and runs[-1].stop == stretch.start else stretch.start
+        runs.append(Span(start, stretch.start + length))
     return runs
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.covariance import EmpiricalCovariance
 
+from edge_asd.audio import read_blocks
 from edge_asd.errors import InputError
 from edge_asd.recipe.graph import Recipe
 from edge_asd_export import crossfit
@@ -176,6 +178,21 @@ def test_no_decision_hears_both_sides_of_a_stretch_that_is_left_out(recordings: 
     before, after = decision_scores(graph, fitted, [*stretches[:2], *stretches[3:]])
     np.testing.assert_allclose(before["steady"], whole["steady"][:5])
     assert len(after["steady"]) == 9
+
+
+def test_a_recording_is_read_once_however_often_it_is_interrupted(
+    recordings: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = recipe()
+    stretches = gather(recordings[:2], graph).stretches
+    fitted = fit(graph, stretches, seed=0, advance=ADVANCE)
+    apart = stretches[::2]
+    alone = [run["steady"] for stretch in apart for run in decision_scores(graph, fitted, [stretch])]
+    reading = Mock(side_effect=read_blocks)
+    monkeypatch.setattr("edge_asd.liveness.read_blocks", reading)
+    runs = [run["steady"] for run in decision_scores(graph, fitted, apart)]
+    np.testing.assert_allclose(runs, alone)
+    assert [call.args[0] for call in reading.call_args_list] == recordings[:2]
 
 
 def test_alignment_brings_one_graphs_scores_to_anothers() -> None:
