@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from edge_asd.audio.labels import Label
 from edge_asd.bundle import Bundle, NetworkRecord
 from edge_asd.calibration.calibrate import find_threshold
-from edge_asd.errors import EdgeAsdError
+from edge_asd.errors import EdgeAsdError, InputError
 from edge_asd.files import write_atomically
 from edge_asd.recipe.graph import Recipe, Threshold
 from edge_asd.recipe.models import Quantization
@@ -220,8 +220,8 @@ def _judge(job: Job, unit: UnitName, bundle: Bundle, reference: Reference) -> tu
     for clip in job.tests[unit]:
         try:
             judged[clip.path] = judge.score(clip.path)
-        except EdgeAsdError as error:
-            left_out.append(LeftOut(shown(clip.path, job.root), str(error)))
+        except InputError as error:
+            left_out.append(LeftOut(shown(clip.path, job.root), error.fault))
     expected = reference.scores(list(judged), unit.name)
     scores = [
         ClipScore(shown(clip.path, job.root), clip.label, clip.domain, judged[clip.path], expected[clip.path])

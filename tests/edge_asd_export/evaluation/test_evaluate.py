@@ -319,6 +319,7 @@ def test_what_is_broken_is_left_out_and_named(
     soundfile.write(machine / "id_00/abnormal/00000003.wav", np.sin(np.arange(RATE)), RATE)
     write_clip(machine / "id_04/normal/00000000.wav", 4, wrong=False)
     shutil.rmtree(machine / "id_02/abnormal")
+    clip_hard(machine / "id_00/abnormal/00000001.wav")
     assert main(words(data, "mimii-random", recipes[0], tmp_path / "out")) == 1
     said, complaint = capsys.readouterr()
     place = "6_dB_pump/pump/id_00"
@@ -327,13 +328,14 @@ def test_what_is_broken_is_left_out_and_named(
         f"- {place}/normal/00000005.wav: the sound of {place}/normal/00000004.wav again",
         f"- {place}/abnormal/00000002.wav: 16000 Hz among recordings of 8000 Hz, which would give it away",
         f"- {place}/abnormal/00000003.wav: 1 s, shorter than the horizon of 2 s (--set horizon.seconds)",
+        f"- {place}/abnormal/00000001.wav: expected 2 s of a live signal, found one that is clipped\n",
         "- pump 6 dB id_02: no anomalous recording to test with",
         "- pump 6 dB id_04: no anomalous recording to test with",
     ):
         assert line in said
-    assert "left out of all figures: 6, each named in the table" in complaint
+    assert "left out of all figures: 7, each named in the table" in complaint
     (result,) = everything(tmp_path / "out")["results"]
-    assert (result["trained_on"], len(result["scores"])) == (8, 4)
+    assert (result["trained_on"], len(result["scores"])) == (8, 3)
 
 
 def test_what_has_no_place_in_a_published_split_is_named(
