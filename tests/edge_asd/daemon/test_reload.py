@@ -392,7 +392,7 @@ def test_a_configuration_that_cannot_be_used_is_refused(device: Device, text: st
 def test_a_file_that_hangs_keeps_the_daemon_from_nothing(device: Device) -> None:
     device.write(HUM)
     # A pipe stands for a disk that hangs, where nobody asks what it is.
-    device.start("import edge_asd.files\nedge_asd.files.require_regular = lambda *_: 1")
+    device.start("import edge_asd.files\nedge_asd.files.require_regular = lambda *_given, **_named: 1")
     wait_until(lambda: windows(device, "hum") >= 2)
     device.config.unlink()
     os.mkfifo(device.config)
